@@ -1,0 +1,170 @@
+/** The decoder-only transformer: tokens in, a score for every possible next token out. */
+import { noGrad } from "../autograd/graph.ts";
+import { ConfigError, ShapeError, checkOptions } from "../errors.ts";
+import { Dropout } from "../nn/dropout.ts";
+import { Embedding } from "../nn/embedding.ts";
+import { assignParameters, blank, seeded } from "../nn/init.ts";
+import type { Initializer } from "../nn/init.ts";
+import { KVCache } from "../nn/kv-cache.ts";
+import { Linear } from "../nn/linear.ts";
+import { Module, observeUnder } from "../nn/module.ts";
+import type { ForwardContext } from "../nn/module.ts";
+import type { LayerNorm, RMSNorm } from "../nn/norm.ts";
+import { sinusoidalPositions } from "../nn/position.ts";
+import { add } from "../ops/arithmetic.ts";
+import { readIds } from "../ops/ids.ts";
+import { reshape, slice } from "../ops/layout.ts";
+import { linear } from "../ops/matmul.ts";
+import { rotaryTable } from "../ops/rotary.ts";
+import type { RotaryTable } from "../ops/rotary.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { INIT_STD, TransformerBlock, makeNorm } from "./block.ts";
+import { resolveConfig } from "./config.ts";
+import type { ModelConfig, ResolvedConfig } from "./config.ts";
+import { summarize } from "./summary.ts";
+
+/** Options of the constructor. */
+export interface TransformerOptions {
+  /** Seed of the initial weights. Default 0. */
+  seed?: number;
+  /** Values for every parameter, by name, instead of initial weights; they are copied. */
+  parameters?: ReadonlyMap<string, Float32Array>;
+}
+
+/** Options of `forward`. */
+export interface ForwardOptions extends ForwardContext {
+  /** Past tokens; the new ones are appended to it. Nothing is recorded for `backward` then. */
+  kvCache?: KVCache;
+  /** Compute logits of the last position only: [batch, 1, vocabSize]. Default false. */
+  lastOnly?: boolean;
+}
+
+/** Options of `newCache`. */
+export interface CacheOptions {
+  /** Sequences side by side. Default 1. */
+  batch?: number;
+}
+
+/**
+ * A decoder-only transformer.
+ *
+ * ```ts
+ * const model = new Transformer({ vocabSize: 256, contextLength: 64, dModel: 64, nLayers: 2, nHeads: 4 }, { seed: 1 });
+ * model.forward([72, 101, 108, 108]).shape; // [1, 4, 256]
+ * ```
+ */
+export class Transformer extends Module {
+  /** Every setting, defaults filled in. */
+  readonly config: ResolvedConfig;
+  /** [vocabSize, dModel] */
+  readonly tokenEmbedding: Embedding;
+  /** [contextLength, dModel], where positions are learnt. */
+  readonly positionEmbedding: Embedding | undefined;
+  readonly blocks: TransformerBlock[];
+  readonly finalNorm: LayerNorm | RMSNorm;
+  /** [vocabSize, dModel]; absent where the head shares the token embedding. */
+  readonly lmHead: Linear | undefined;
+  readonly #dropout: Dropout;
+  readonly #rotary: RotaryTable | undefined;
+  readonly #sinusoids: Tensor | undefined;
+
+  constructor(config: ModelConfig, options: TransformerOptions = {}) {
+    super();
+    checkOptions("Transformer", options, ["seed", "parameters"]);
+    this.config = resolveConfig(config);
+    const { vocabSize, contextLength, dModel, nLayers, position } = this.config;
+    const init: Initializer = options.parameters === undefined ? seeded(options.seed ?? 0) : blank();
+    this.tokenEmbedding = new Embedding(init, vocabSize, dModel, INIT_STD);
+    this.positionEmbedding = position === "learned" ? new Embedding(init, contextLength, dModel, INIT_STD) : undefined;
+    this.blocks = Array.from({ length: nLayers }, () => new TransformerBlock(init, this.config));
+    this.finalNorm = makeNorm(init, this.config);
+    this.lmHead = this.config.tieEmbeddings ? undefined : new Linear(init, dModel, vocabSize, { bias: false, std: INIT_STD });
+    this.#dropout = new Dropout(this.config.dropout);
+    this.#rotary = position === "rotary" ? rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta) : undefined;
+    this.#sinusoids = position === "sinusoidal" ? sinusoidalPositions(contextLength, dModel) : undefined;
+    if (options.parameters !== undefined) assignParameters(this.parameters(), options.parameters);
+  }
+
+  /**
+   * Scores of every possible next token, at every position.
+   *
+   * @param tokens one sequence, or several of equal length
+   * @returns logits [batch, seq, vocabSize], or [batch, 1, vocabSize] with `lastOnly`
+   * @throws ShapeError for no tokens, uneven rows, an id that is not in the vocabulary, or more tokens than the context
+   */
+  forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions = {}): Tensor {
+    checkOptions("forward", options, ["kvCache", "lastOnly", "dropoutRandom", "observe"]);
+    return options.kvCache === undefined ? this.#forward(tokens, options) : noGrad(() => this.#forward(tokens, options));
+  }
+
+  #forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions): Tensor {
+    const { kvCache, lastOnly = false, observe } = options;
+    const past = kvCache?.length ?? 0;
+    const ids = this.#readTokens(tokens, past);
+    const [batch, seq] = ids.shape;
+    let x = this.#dropout.forward(this.#embed(ids, past), options); // [batch, seq, dModel]
+    observe?.("embedded", x);
+    this.blocks.forEach((block, layer) => {
+      const under = observeUnder(observe, `blocks.${layer}`);
+      x = block.forward(x, { dropoutRandom: options.dropoutRandom, observe: under, layer, kvCache, rotaryTable: this.#rotary });
+      observe?.(`blocks.${layer}`, x);
+    });
+    kvCache?.advance(seq);
+    if (lastOnly) x = slice(x, { axis: 1, start: seq - 1 }); // [batch, 1, dModel]
+    const normed = this.finalNorm.forward(x);
+    observe?.("finalNorm", normed);
+    const logits = linear(reshape(normed, [-1, this.config.dModel]), this.lmHead?.weight ?? this.tokenEmbedding.weight); // [rows, vocabSize]
+    return reshape(logits, [batch, lastOnly ? 1 : seq, this.config.vocabSize]);
+  }
+
+  #embed(ids: Tensor, past: number): Tensor {
+    const [, seq] = ids.shape;
+    const x = this.tokenEmbedding.forward(ids); // [batch, seq, dModel]
+    const places = this.positionEmbedding?.weight ?? this.#sinusoids;
+    return places === undefined ? x : add(x, slice(places, { start: past, end: past + seq })); // + [seq, dModel]
+  }
+
+  /** Checks tokens and gives them as [batch, seq]. */
+  #readTokens(tokens: readonly number[] | readonly (readonly number[])[], past: number): Tensor {
+    const { vocabSize, contextLength } = this.config;
+    const { ids, shape } = readIds("forward", "tokens", tokens, vocabSize);
+    if (ids.length === 0) throw new ShapeError("forward: needs at least one token");
+    const [batch, seq] = shape.length === 1 ? [1, shape[0]] : shape;
+    if (past + seq > contextLength) {
+      const held = past === 0 ? "" : ` after ${past} cached ones`;
+      throw new ShapeError(`forward: ${seq} tokens${held} exceed the context of ${contextLength}; give fewer tokens`, { seq, past, contextLength });
+    }
+    return new Tensor(Float32Array.from(ids), [batch, seq]);
+  }
+
+  /** An empty cache that fits this model. */
+  newCache(options: CacheOptions = {}): KVCache {
+    checkOptions("newCache", options, ["batch"]);
+    const { nLayers, nKvHeads, headDim, contextLength } = this.config;
+    return new KVCache({ batch: options.batch ?? 1, nLayers, nKvHeads, headDim, maxLength: contextLength });
+  }
+
+  /** A table of layers, shapes and parameter counts. */
+  summary(): string {
+    return summarize(this.config, this.parameters());
+  }
+
+  /** Gives the weights up; using the model afterwards throws a `DisposedError`. */
+  dispose(): void {
+    for (const parameter of this.parameters().values()) parameter.release();
+  }
+}
+
+/** Throws unless a model's vocabulary can hold every id of a tokenizer. */
+export function checkVocabulary(operation: string, model: Transformer, tokenizerVocabSize: number): void {
+  if (tokenizerVocabSize <= model.config.vocabSize) return;
+  throw new ConfigError(
+    `${operation}: the tokenizer has ${tokenizerVocabSize} tokens, the model only ${model.config.vocabSize}; build the model with vocabSize: tokenizer.vocabSize`,
+    { tokenizer: tokenizerVocabSize, model: model.config.vocabSize },
+  );
+}
+
+// Where the runtime has explicit resource management, `using model = …` disposes it.
+if (typeof Symbol.dispose === "symbol") {
+  Object.defineProperty(Transformer.prototype, Symbol.dispose, { value: Transformer.prototype.dispose, configurable: true, writable: true });
+}

@@ -1,0 +1,59 @@
+/**
+ * Layers and their parameters.
+ *
+ * Axis names used throughout this chapter:
+ *
+ * | axis | meaning |
+ * |---|---|
+ * | batch | sequences side by side |
+ * | seq | tokens given now |
+ * | key | tokens seen so far, cached ones included |
+ * | nHeads, nKvHeads, headDim | query heads, key/value heads, width of one head |
+ * | dModel, dFf | width of the residual stream, inner width of the feed-forward layer |
+ */
+import type { Random } from "../random.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** A tensor that training changes: a leaf of every graph. */
+export class Parameter extends Tensor {
+  constructor(data: Float32Array, shape: readonly number[]) {
+    super(data, shape, true);
+  }
+}
+
+/**
+ * Everything with parameters. A module's fields that are parameters, modules or lists of modules are found by name, so
+ * `parameters()` needs no registration: a block's `attention.qProj.weight` is called just that.
+ */
+export abstract class Module {
+  /** Every parameter by its dotted path, in the order of the fields. */
+  parameters(): Map<string, Parameter> {
+    const found = new Map<string, Parameter>();
+    collect(this, "", found);
+    return found;
+  }
+}
+
+function collect(value: unknown, path: string, into: Map<string, Parameter>): void {
+  if (value instanceof Parameter) {
+    into.set(path, value);
+  } else if (value instanceof Module || Array.isArray(value)) {
+    for (const [name, child] of Object.entries(value)) collect(child, path === "" ? name : `${path}.${name}`, into);
+  }
+}
+
+/** What a forward pass may need besides its input. */
+export interface ForwardContext {
+  /** Source of dropout's chance; absent when not training. */
+  dropoutRandom?: Random;
+  /** Called with the name and value of every inner activation, for those who want to look inside. */
+  observe?: Observer;
+}
+
+/** Receives inner activations by their dotted path, such as `blocks.0.attention.weights`. */
+export type Observer = (name: string, activation: Tensor) => void;
+
+/** An observer that puts `prefix.` before every name; undefined where there is none. */
+export function observeUnder(observe: Observer | undefined, prefix: string): Observer | undefined {
+  return observe && ((name, activation) => observe(`${prefix}.${name}`, activation));
+}

@@ -1,0 +1,91 @@
+/** Scaled dot-product attention: which earlier token matters to which (Vaswani et al. 2017, §3.2.1, eq. 1). */
+import { kernels } from "../backend/current.ts";
+import type { AttentionSizes } from "../backend/backend.ts";
+import { noGrad, record } from "../autograd/graph.ts";
+import { ShapeError, checkNumber, checkOptions } from "../errors.ts";
+import { allocate, allocateZeros } from "../tensor/scope.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { add, mul } from "./arithmetic.ts";
+import { reshape, slice, transpose } from "./layout.ts";
+import { matmul } from "./matmul.ts";
+import { softmax } from "./softmax.ts";
+
+/** Options of `attention`. */
+export interface AttentionOptions {
+  /** Whether a query sees only keys up to its own place; with more keys than queries the queries are the last ones. Default true. */
+  causal?: boolean;
+  /** Factor on the scores. Default 1 / √headDim. */
+  scale?: number;
+  /** How many rows of k and v hold keys; the rest is room for later ones, as in a cache. Default all. */
+  keyLen?: number;
+}
+
+/**
+ * softmax(q kᵀ · scale) v for every head.
+ *
+ * Several query heads may share one key/value head (grouped-query attention, Ainslie et al. 2023): nHeads is then a
+ * multiple of nKvHeads, and neighbours share.
+ *
+ * @param q [batch, nHeads, seq, headDim]
+ * @param k [batch, nKvHeads, keys, headDim]
+ * @param v as k
+ * @returns [batch, nHeads, seq, headDim]
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  const { sizes, scale } = plan(q, k, v, options);
+  const { batch, nHeads, nKvHeads, seq } = sizes;
+  const out = allocate(q.size);
+  const logSumExp = allocate(batch * nHeads * seq);
+  kernels().attention(out, logSumExp, q.data, k.data, v.data, sizes, scale, 0, batch * nHeads);
+  return record("attention", out, q.shape, [q, k, v], (gradOut) => {
+    const gradQ = allocate(q.size);
+    const gradK = allocateZeros(k.size); // rows beyond keyLen stay 0
+    const gradV = allocateZeros(v.size);
+    kernels().attentionBackward(gradQ, gradK, gradV, gradOut, out, logSumExp, q.data, k.data, v.data, sizes, scale, 0, batch * nKvHeads);
+    return [gradQ, gradK, gradV];
+  });
+}
+
+function plan(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): { sizes: AttentionSizes; scale: number } {
+  checkOptions("attention", options, ["causal", "scale", "keyLen"]);
+  const shapes = `q is ${formatShape(q.shape)}, k is ${formatShape(k.shape)}, v is ${formatShape(v.shape)}`;
+  const details = { q: q.shape, k: k.shape, v: v.shape };
+  if (q.shape.length !== 4 || k.shape.length !== 4) throw new ShapeError(`attention: needs [batch, heads, seq, headDim] three times: ${shapes}`, details);
+  const [batch, nHeads, seq, headDim] = q.shape;
+  const [, nKvHeads, keyRows] = k.shape;
+  if (!sameShape(k.shape, v.shape) || k.shape[0] !== batch || k.shape[3] !== headDim || nHeads % nKvHeads !== 0) {
+    throw new ShapeError(`attention: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ${shapes}`, details);
+  }
+  const { causal = true, scale = 1 / Math.sqrt(headDim), keyLen = keyRows } = options;
+  checkNumber("attention", "scale", scale, -Number.MAX_VALUE);
+  if (!Number.isInteger(keyLen) || keyLen < 1 || keyLen > keyRows || (causal && keyLen < seq)) {
+    throw new ShapeError(`attention: keyLen ${keyLen} must be from ${causal ? seq : 1} to ${keyRows}: ${shapes}`, { ...details, keyLen });
+  }
+  return { sizes: { batch, nHeads, nKvHeads, seq, keyLen, keyRows, headDim, causal: causal ? 1 : 0 }, scale };
+}
+
+/**
+ * What `attention` computes on its way and never stores, for those who want to look: the plain formula, written with
+ * matrices of every query against every key. Nothing is recorded for `backward`.
+ *
+ * @returns scores before softmax (-Infinity where a query may not look) and weights after it, both [batch, nHeads, seq, keyLen]
+ */
+export function attentionMaps(q: Tensor, k: Tensor, options: AttentionOptions = {}): { scores: Tensor; weights: Tensor } {
+  const { sizes, scale } = plan(q, k, k, options);
+  const { batch, nHeads, nKvHeads, seq, keyLen, headDim, causal } = sizes;
+  return noGrad(() => {
+    const grouped = reshape(q, [batch, nKvHeads, (nHeads / nKvHeads) * seq, headDim]); // heads that share keys are neighbours
+    const keys = slice(k, { axis: 2, end: keyLen }); // [batch, nKvHeads, keyLen, headDim]
+    const products = reshape(mul(matmul(grouped, transpose(keys)), scale), [batch, nHeads, seq, keyLen]);
+    const scores = causal ? add(products, causalMask(seq, keyLen)) : products;
+    return { scores, weights: softmax(scores) };
+  });
+}
+
+/** [seq, keyLen]: 0 where query i may attend to key j, that is j <= keyLen - seq + i, and -Infinity elsewhere. */
+function causalMask(seq: number, keyLen: number): Tensor {
+  const mask = allocateZeros(seq * keyLen);
+  for (let i = 0; i < seq; i++) mask.fill(-Infinity, i * keyLen + keyLen - seq + i + 1, (i + 1) * keyLen);
+  return new Tensor(mask, [seq, keyLen]);
+}

@@ -1,0 +1,28 @@
+/** Tokens become vectors: rows of a table. */
+import { kernels } from "../backend/current.ts";
+import { record } from "../autograd/graph.ts";
+import { ShapeError } from "../errors.ts";
+import { allocate } from "../tensor/scope.ts";
+import { formatShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { readIds } from "./ids.ts";
+import type { Ids } from "./ids.ts";
+
+/**
+ * The rows of `weight` that `ids` name: ids [...] and weight [rows, cols] give [..., cols].
+ *
+ * @throws ShapeError if an id is not a row of the table
+ */
+export function embedding(weight: Tensor, ids: Ids): Tensor {
+  if (weight.shape.length !== 2) throw new ShapeError(`embedding: weight must be [rows, cols], got ${formatShape(weight.shape)}`, { weight: weight.shape });
+  const [tableRows, cols] = weight.shape;
+  const read = readIds("embedding", "ids", ids, tableRows);
+  const count = read.ids.length;
+  const out = allocate(count * cols);
+  kernels().gather(out, weight.data, read.ids, count, cols, 0, count);
+  return record("embedding", out, [...read.shape, cols], [weight], (gradOut) => {
+    const gradTable = allocate(weight.size);
+    kernels().scatterAdd(gradTable, gradOut, read.ids, count, tableRows, cols, 0, tableRows);
+    return [gradTable];
+  });
+}

@@ -1,0 +1,107 @@
+/** The same numbers in another arrangement: reshape, transpose, slice, concat. */
+import { kernels } from "../backend/current.ts";
+import { record } from "../autograd/graph.ts";
+import { ShapeError, checkOptions } from "../errors.ts";
+import { allocate, allocateZeros } from "../tensor/scope.ts";
+import { checkShape, formatShape, resolveAxis, sizeOf, viewAtAxis } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * The same numbers under another shape; a view, nothing is copied.
+ *
+ * @param shape the new axes; one of them may be -1 and is then worked out
+ */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  const target = inferAxis(x, shape);
+  return record("reshape", x.data, target, [x], (gradOut) => [gradOut]);
+}
+
+function inferAxis(x: Tensor, shape: readonly number[]): number[] {
+  const unknown = shape.indexOf(-1);
+  const known = sizeOf(shape.filter((_, axis) => axis !== unknown));
+  const target = unknown === -1 ? [...shape] : shape.with(unknown, known === 0 ? 0 : x.size / known);
+  if (sizeOf(target) !== x.size || !target.every(Number.isInteger)) {
+    throw new ShapeError(`reshape: ${formatShape(x.shape)} (${x.size} numbers) does not fit ${formatShape(shape)}`, { from: x.shape, to: shape });
+  }
+  checkShape("reshape", target);
+  return target;
+}
+
+/** Swaps two axes (default the last two): `transpose(x, 1, 2)` of [a, b, c] is [a, c, b]. */
+export function transpose(x: Tensor, axis1 = -2, axis2 = -1): Tensor {
+  const first = Math.min(resolveAxis("transpose", axis1, x.shape.length), resolveAxis("transpose", axis2, x.shape.length));
+  const second = Math.max(resolveAxis("transpose", axis1, x.shape.length), resolveAxis("transpose", axis2, x.shape.length));
+  if (first === second) return reshape(x, x.shape);
+  const shape = x.shape.with(first, x.shape[second]).with(second, x.shape[first]);
+  return record("transpose", swapAxes(x.data, x.shape, first, second), shape, [x], (gradOut) => [swapAxes(gradOut, shape, first, second)]);
+}
+
+function swapAxes(data: Float32Array, shape: readonly number[], first: number, second: number): Float32Array {
+  const outer = sizeOf(shape.slice(0, first));
+  const middle = sizeOf(shape.slice(first + 1, second));
+  const inner = sizeOf(shape.slice(second + 1));
+  const out = allocate(data.length); // [outer, cols, middle, rows, inner]
+  kernels().transpose(out, data, outer, shape[first], middle, shape[second], inner, 0, outer * shape[second]);
+  return out;
+}
+
+/** Options of `slice`. */
+export interface SliceOptions {
+  /** The axis that is cut; negative counts from the end. Default 0. */
+  axis?: number;
+  /** First index kept; negative counts from the end. Default 0. */
+  start?: number;
+  /** First index no longer kept; negative counts from the end. Default: the end. */
+  end?: number;
+}
+
+/** A range of one axis. A slice of the first axis is a view, others copy. */
+export function slice(x: Tensor, options: SliceOptions): Tensor {
+  checkOptions("slice", options, ["axis", "start", "end"]);
+  const axis = resolveAxis("slice", options.axis ?? 0, x.shape.length);
+  const { outer, length, inner } = viewAtAxis(x.shape, axis);
+  const start = fromEnd(options.start ?? 0, length);
+  const end = fromEnd(options.end ?? length, length);
+  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end > length || start > end) {
+    throw new ShapeError(`slice: range ${options.start ?? 0}..${options.end ?? length} does not lie within axis ${axis} of ${formatShape(x.shape)}`, { start, end, shape: x.shape });
+  }
+  const run = (end - start) * inner;
+  return record("slice", takeRuns(x.data, outer, run, length * inner, start * inner), x.shape.with(axis, end - start), [x], (gradOut) => {
+    const gradX = allocateZeros(x.size);
+    kernels().copyRuns(gradX, gradOut, run, length * inner, start * inner, run, 0, 0, outer);
+    return [gradX];
+  });
+}
+
+/** `outer` runs of `run` floats, one every `stride`, from `start` on; a single run is a view. */
+function takeRuns(x: Float32Array, outer: number, run: number, stride: number, start: number): Float32Array {
+  if (outer === 1) return x.subarray(start, start + run);
+  const out = allocate(outer * run);
+  kernels().copyRuns(out, x, run, run, 0, stride, start, 0, outer);
+  return out;
+}
+
+function fromEnd(index: number, length: number): number {
+  return index < 0 ? index + length : index;
+}
+
+/** Joins tensors along an axis (default 0); all other axes must agree. */
+export function concat(tensors: readonly Tensor[], options: { axis?: number } = {}): Tensor {
+  checkOptions("concat", options, ["axis"]);
+  if (tensors.length === 0) throw new ShapeError("concat: needs at least one tensor");
+  const first = tensors[0].shape;
+  const axis = resolveAxis("concat", options.axis ?? 0, first.length);
+  for (const { shape } of tensors) {
+    if (shape.length !== first.length || shape.some((length, i) => i !== axis && length !== first[i])) {
+      throw new ShapeError(`concat: shapes must agree but for axis ${axis}: ${formatShape(first)} and ${formatShape(shape)}`, { axis, a: first, b: shape });
+    }
+  }
+  const shape = first.with(axis, tensors.reduce((total, x) => total + x.shape[axis], 0));
+  const { outer, inner, length } = viewAtAxis(shape, axis);
+  const runs = tensors.map((x) => x.shape[axis] * inner);
+  const starts = runs.map((_, i) => runs.slice(0, i).reduce((total, run) => total + run, 0));
+  const out = allocate(sizeOf(shape));
+  tensors.forEach((x, i) => kernels().copyRuns(out, x.data, runs[i], length * inner, starts[i], runs[i], 0, 0, outer));
+  return record("concat", out, shape, tensors, (gradOut, needs) =>
+    tensors.map((_, i) => (needs[i] ? takeRuns(gradOut, outer, runs[i], length * inner, starts[i]) : null)));
+}

@@ -1,0 +1,86 @@
+/** Rotary position embedding: a token's place as an angle (Su et al. 2021, RoFormer, §3.2.2 and eq. 34). */
+import { kernels } from "../backend/current.ts";
+import { record } from "../autograd/graph.ts";
+import { ShapeError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
+import { allocate } from "../tensor/scope.ts";
+import { formatShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Cosines and sines of every position's angles, one row [headDim / 2] for each position. */
+export interface RotaryTable {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+  readonly positions: number;
+  readonly headDim: number;
+}
+
+/**
+ * Tabulates cos and sin of position · theta^(-2i / headDim) for i in [0, headDim / 2).
+ *
+ * The frequencies are powers of one root, found by Newton's method in double precision with exactly rounded operations,
+ * so every runtime gets the same table. The angle is rounded to 32 bits, as PyTorch and llama2.c do.
+ */
+export function rotaryTable(positions: number, headDim: number, theta = 10_000): RotaryTable {
+  const half = headDim / 2;
+  const ratio = nthRoot(1 / theta, half); // theta^(-2 / headDim)
+  const angles = new Float32Array(positions * half); // [positions, headDim / 2]
+  let frequency = 1;
+  for (let i = 0; i < half; i++) {
+    const rounded = Math.fround(frequency);
+    for (let position = 0; position < positions; position++) angles[position * half + i] = position * rounded;
+    frequency *= ratio;
+  }
+  const cos = new Float32Array(angles.length);
+  const sin = new Float32Array(angles.length);
+  kernels().cos(cos, angles, 0, angles.length);
+  kernels().sin(sin, angles, 0, angles.length);
+  return { cos, sin, positions, headDim };
+}
+
+/** The x in (0, 1] with xⁿ = a, for a in (0, 1]: Newton's method falls monotonically from 1. */
+function nthRoot(a: number, n: number): number {
+  let x = 1;
+  for (;;) {
+    let power = 1;
+    for (let i = 1; i < n; i++) power *= x; // xⁿ⁻¹
+    const next = x - (power * x - a) / (n * power);
+    if (!(next < x)) return x;
+    x = next;
+  }
+}
+
+/** Options of `rotary`. */
+export interface RotaryOptions {
+  /** Base of the wavelengths. Default 10,000. Not with `table`. */
+  theta?: number;
+  /** "halves": element i turns with i + headDim / 2 (Hugging Face). "pairs": with its neighbour (the paper, llama2.c, GGUF). Default "halves". */
+  pairing?: "halves" | "pairs";
+  /** Position of the first row. Default 0. */
+  offset?: number;
+  /** A table made once by `rotaryTable`, to save its making. */
+  table?: RotaryTable;
+}
+
+/** Turns each pair of elements of x [..., seq, headDim] by an angle that grows with the row's position. */
+export function rotary(x: Tensor, options: RotaryOptions = {}): Tensor {
+  checkOptions("rotary", options, ["theta", "pairing", "offset", "table"]);
+  const { theta = 10_000, pairing = "halves", offset = 0 } = options;
+  checkNumber("rotary", "theta", theta, 1);
+  checkInteger("rotary", "offset", offset, 0);
+  const [seq, headDim] = x.shape.slice(-2);
+  if (x.shape.length < 2 || headDim % 2 !== 0) throw new ShapeError(`rotary: x must be [..., seq, headDim] with an even headDim, got ${formatShape(x.shape)}`, { x: x.shape });
+  const table = options.table ?? rotaryTable(offset + seq, headDim, theta);
+  if (table.headDim !== headDim || table.positions < offset + seq) {
+    throw new ShapeError(`rotary: table covers ${table.positions} positions of headDim ${table.headDim}, needs ${offset + seq} of ${headDim}`, { offset, seq, headDim });
+  }
+  const half = headDim / 2;
+  const cos = table.cos.subarray(offset * half, (offset + seq) * half); // [seq, headDim / 2]
+  const sin = table.sin.subarray(offset * half, (offset + seq) * half);
+  const heads = x.size / (seq * headDim);
+  const turn = (data: Float32Array, inverse: number): Float32Array => {
+    const out = allocate(data.length);
+    kernels().rotary(out, data, cos, sin, heads, seq, headDim, pairing === "pairs" ? 1 : 0, inverse, 0, heads);
+    return out;
+  };
+  return record("rotary", turn(x.data, 0), x.shape, [x], (gradOut) => [turn(gradOut, 1)]); // a rotation's transpose turns back
+}

@@ -1,0 +1,22 @@
+/** heed/model: layers, blocks and the transformer itself. */
+export { Module, Parameter } from "../nn/module.ts";
+export type { ForwardContext, Observer } from "../nn/module.ts";
+export { seeded } from "../nn/init.ts";
+export type { Initializer } from "../nn/init.ts";
+export { Linear } from "../nn/linear.ts";
+export { Embedding } from "../nn/embedding.ts";
+export { LayerNorm, RMSNorm } from "../nn/norm.ts";
+export { sinusoidalPositions } from "../nn/position.ts";
+export { KVCache } from "../nn/kv-cache.ts";
+export type { KVCacheSizes } from "../nn/kv-cache.ts";
+export { MultiHeadAttention } from "../nn/attention.ts";
+export type { AttentionConfig, AttentionContext } from "../nn/attention.ts";
+export { FeedForward } from "../nn/feed-forward.ts";
+export type { FeedForwardConfig } from "../nn/feed-forward.ts";
+export { Dropout } from "../nn/dropout.ts";
+export { presets, resolveConfig } from "../model/config.ts";
+export type { Activation, ModelConfig, PresetOverrides, ResolvedConfig } from "../model/config.ts";
+export { TransformerBlock } from "../model/block.ts";
+export { Transformer } from "../model/transformer.ts";
+export type { CacheOptions, ForwardOptions, TransformerOptions } from "../model/transformer.ts";
+export type { GenerationDefaults, LanguageModel } from "../language-model.ts";

@@ -1,0 +1,127 @@
+/**
+ * Scopes recycle the arrays of short-lived tensors. A training step makes hundreds of arrays of the same sizes as the
+ * step before; inside a scope they are lent from a pool and given back together, so memory is touched, not allocated.
+ * Outside a scope tensors are ordinary garbage-collected values, and nobody ever has to release one.
+ */
+import { ConfigError } from "../errors.ts";
+import type { Tensor } from "./tensor.ts";
+
+interface Scope {
+  readonly parent: Scope | null;
+  readonly tensors: Tensor[];
+  readonly arrays: Float32Array[];
+  /** Tensors that were given a gradient here. */
+  readonly gradientOwners: Set<Tensor>;
+}
+
+let active: Scope | null = null;
+/** Free arrays by length: what the last outermost scope used, and no more. */
+let pool = new Map<number, Float32Array[]>();
+/** Everything lent since the outermost scope began. */
+let lent: Float32Array[] = [];
+
+/** An array of `size` floats with undefined content; the caller writes all of it. Inside a scope it comes from the pool. */
+export function allocate(size: number): Float32Array {
+  if (active === null) return new Float32Array(size);
+  const array = pool.get(size)?.pop() ?? new Float32Array(size);
+  active.arrays.push(array);
+  lent.push(array);
+  return array;
+}
+
+/** Like `allocate`, filled with zeros. */
+export function allocateZeros(size: number): Float32Array {
+  return active === null ? new Float32Array(size) : allocate(size).fill(0);
+}
+
+/** Notes that a tensor was made in the scope at hand. Called by the tensor's constructor. */
+export function track(tensor: Tensor): void {
+  if (active === null) return;
+  tensor.scopeDepth = depth(active);
+  active.tensors.push(tensor);
+}
+
+/** Notes that a tensor was given a gradient in the scope at hand: the gradient lives as long as its owner. */
+export function trackGradient(owner: Tensor): void {
+  active?.gradientOwners.add(owner);
+}
+
+/**
+ * Runs `fn` and then releases every tensor made inside, except what leaves: the tensors that `fn` returns (alone, or
+ * within arrays, plain objects and maps) and the gradients of tensors from outside. What leaves is detached from the
+ * graph. Reading a released tensor throws a `DisposedError`; a `Float32Array` taken from one inside the scope must not
+ * be used outside.
+ *
+ * ```ts
+ * const loss = scope(() => { const l = crossEntropy(model.forward(x), y); l.backward(); return l.item(); });
+ * ```
+ *
+ * @throws ConfigError if `fn` returns a promise: a scope never spans an await or a yield
+ */
+export function scope<T>(fn: () => T): T {
+  const opened: Scope = { parent: active, tensors: [], arrays: [], gradientOwners: new Set() };
+  active = opened;
+  const kept = new Set<Tensor>();
+  try {
+    const result = fn();
+    if (result instanceof Promise) throw new ConfigError("scope: fn must be synchronous, got a promise; a scope never spans an await");
+    collectTensors(result, kept);
+    return result;
+  } finally {
+    active = opened.parent;
+    close(opened, kept);
+  }
+}
+
+function close(closing: Scope, kept: Set<Tensor>): void {
+  const outerDepth = closing.parent === null ? 0 : depth(closing.parent);
+  const survivingBuffers = new Set<ArrayBufferLike>();
+  for (const owner of closing.gradientOwners) {
+    if (owner.grad === null || (owner.scopeDepth > outerDepth && !kept.has(owner))) continue;
+    kept.add(owner.grad);
+    closing.parent?.gradientOwners.add(owner);
+  }
+  for (const tensor of closing.tensors) {
+    if (!kept.has(tensor)) {
+      tensor.release();
+      continue;
+    }
+    tensor.detach();
+    tensor.scopeDepth = outerDepth;
+    closing.parent?.tensors.push(tensor);
+    survivingBuffers.add(tensor.data.buffer);
+  }
+  for (const array of closing.arrays) {
+    if (survivingBuffers.has(array.buffer)) closing.parent?.arrays.push(array);
+    else if (closing.parent !== null) giveBack(pool, array);
+  }
+  if (closing.parent !== null) return;
+  pool = new Map();
+  for (const array of new Set(lent)) if (!survivingBuffers.has(array.buffer)) giveBack(pool, array);
+  lent = [];
+}
+
+function giveBack(target: Map<number, Float32Array[]>, array: Float32Array): void {
+  const list = target.get(array.length);
+  if (list === undefined) target.set(array.length, [array]);
+  else list.push(array);
+}
+
+function depth(at: Scope): number {
+  let count = 0;
+  for (let cursor: Scope | null = at; cursor !== null; cursor = cursor.parent) count++;
+  return count;
+}
+
+function collectTensors(value: unknown, into: Set<Tensor>): void {
+  if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return;
+  if (isTensor(value)) into.add(value);
+  else if (Array.isArray(value)) for (const item of value) collectTensors(item, into);
+  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into);
+  else if (Object.getPrototypeOf(value) === Object.prototype) for (const item of Object.values(value)) collectTensors(item, into);
+}
+
+/** Recognises a tensor without importing its class, which would make a cycle. */
+function isTensor(value: object): value is Tensor {
+  return "scopeDepth" in value && "shape" in value;
+}

@@ -1,0 +1,59 @@
+/** Reading fields of an untrusted `tokenizer.json`: every reader names the place, what it expected, and what it found. */
+import { FormatError, TokenizerError } from "../errors.ts";
+
+/** A JSON object whose fields are not yet checked. */
+export type JSONObject = Record<string, unknown>;
+
+/** Ids above this are taken for damage: the largest public vocabularies have about 2^18 entries. */
+export const MAX_ID: number = 2 ** 24 - 1;
+
+/** What a value is, in a message: `"text"`, `-1`, `null`, `an array`. */
+export function describeValue(value: unknown): string {
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+/** The error for a field that is missing or of the wrong kind. */
+export function malformed(where: string, expected: string, got: unknown): FormatError {
+  return new FormatError(`tokenizer.json: ${where} must be ${expected}, got ${got === undefined ? "nothing" : describeValue(got)}`, { where });
+}
+
+/** The error for a well-formed part that heed cannot run. */
+export function unsupported(where: string, got: unknown, supported: string): TokenizerError {
+  return new TokenizerError(`tokenizer.json: ${where} ${describeValue(got)} is not supported; supported: ${supported}`, { where, got });
+}
+
+/** `value` as an object, or a FormatError. */
+export function readObject(value: unknown, where: string): JSONObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(where, "an object", value);
+  return value as JSONObject;
+}
+
+/** `value` as an array, or a FormatError; a missing one counts as empty only if `optional`. */
+export function readArray(value: unknown, where: string, optional: boolean = false): readonly unknown[] {
+  if (optional && (value === undefined || value === null)) return [];
+  if (!Array.isArray(value)) throw malformed(where, "an array", value);
+  return value;
+}
+
+/** `value` as a string that is not empty, or a FormatError. */
+export function readString(value: unknown, where: string): string {
+  if (typeof value !== "string" || value === "") throw malformed(where, "a string that is not empty", value);
+  return value;
+}
+
+/** `value` as a boolean, `fallback` if it is missing, or a FormatError. */
+export function readBoolean(value: unknown, where: string, fallback: boolean): boolean {
+  if (value === undefined || value === null) return fallback;
+  if (typeof value !== "boolean") throw malformed(where, "true or false", value);
+  return value;
+}
+
+/** `value` as an integer from 0 to `max` (default the greatest id), or a FormatError. */
+export function readInteger(value: unknown, where: string, max: number = MAX_ID): number {
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > max) {
+    throw malformed(where, `an integer from 0 to ${max}`, value);
+  }
+  return value as number;
+}
