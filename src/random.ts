@@ -24,7 +24,10 @@ export class Random {
   /** @param seed any safe integer, or a state from `state()` */
   constructor(seed: number | RandomState) {
     if (typeof seed !== "number") {
-      [this.#a, this.#b, this.#c, this.#counter] = seed;
+      if (!Array.isArray(seed) || seed.length !== 4 || !seed.every(Number.isInteger)) {
+        throw new ConfigError(`Random: needs a seed or a state of four integers, got ${String(seed)}`, { seed });
+      }
+      [this.#a, this.#b, this.#c, this.#counter] = seed as RandomState;
       return;
     }
     if (!Number.isSafeInteger(seed)) throw new ConfigError(`Random: seed must be a safe integer, got ${String(seed)}`, { seed });

@@ -128,21 +128,24 @@ function checkResolved(config: ResolvedConfig): void {
 /** Sizes and settings that a preset lets its caller replace. */
 export type PresetOverrides = Partial<ModelConfig>;
 
+/** A preset with what should differ; undefined counts as absent. */
+function withOverrides(preset: ModelConfig, overrides: PresetOverrides): ModelConfig {
+  return { ...preset, ...Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)) };
+}
+
 /** Whole configs of two families; pass what should differ. */
 export const presets: {
   gpt2(overrides?: PresetOverrides): ModelConfig;
   llama(overrides?: PresetOverrides): ModelConfig;
 } = {
   /** GPT-2 (Radford et al. 2019): LayerNorm, tanh-GELU, learned positions, biases, tied head. Sizes of the 124M model. */
-  gpt2: (overrides = {}) => ({
+  gpt2: (overrides = {}) => withOverrides({
     vocabSize: 50_257, contextLength: 1024, dModel: 768, nLayers: 12, nHeads: 12,
     norm: "layerNorm", activation: "geluTanh", gated: false, position: "learned", bias: true, tieEmbeddings: true,
-    ...overrides,
-  }),
+  }, overrides),
   /** Llama (Touvron et al. 2023): RMSNorm, SwiGLU, rotary positions, no biases, untied head. Sizes of a 134M model with grouped heads. */
-  llama: (overrides = {}) => ({
+  llama: (overrides = {}) => withOverrides({
     vocabSize: 32_000, contextLength: 2048, dModel: 768, nLayers: 12, nHeads: 12, nKvHeads: overrides.nHeads === undefined ? 4 : undefined,
     norm: "rmsNorm", activation: "silu", gated: true, position: "rotary", bias: false, tieEmbeddings: false,
-    ...overrides,
-  }),
+  }, overrides),
 };

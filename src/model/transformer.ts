@@ -71,6 +71,7 @@ export class Transformer extends Module {
   constructor(config: ModelConfig, options: TransformerOptions = {}) {
     super();
     checkOptions("Transformer", options, ["seed", "parameters"]);
+    if (options.seed !== undefined && options.parameters !== undefined) throw new ConfigError("Transformer: seed has no effect on given parameters; give one of the two");
     this.config = resolveConfig(config);
     const { vocabSize, contextLength, dModel, nLayers, position } = this.config;
     const init: Initializer = options.parameters === undefined ? seeded(options.seed ?? 0) : blank();

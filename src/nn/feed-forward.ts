@@ -9,12 +9,12 @@ import { Module } from "./module.ts";
 import type { ForwardContext } from "./module.ts";
 
 /** The non-linearities by name. */
-const ACTIVATIONS = {
-  gelu: (x: Tensor): Tensor => gelu(x),
-  geluTanh: (x: Tensor): Tensor => gelu(x, { approximate: "tanh" }),
+const ACTIVATIONS: Readonly<Record<"gelu" | "geluTanh" | "silu" | "relu", (x: Tensor) => Tensor>> = {
+  gelu: (x) => gelu(x),
+  geluTanh: (x) => gelu(x, { approximate: "tanh" }),
   silu,
   relu,
-} as const;
+};
 
 /** Sizes and settings of a feed-forward layer. */
 export interface FeedForwardConfig {

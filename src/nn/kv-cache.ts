@@ -1,6 +1,6 @@
 /** Keys and values of the tokens seen so far, so that each new token costs one step and not a whole rereading. */
 import { ConfigError, ShapeError, checkInteger } from "../errors.ts";
-import { formatShape } from "../tensor/shape.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Sizes of a cache. */
@@ -63,11 +63,13 @@ export class KVCache {
    * @returns all keys and values [batch, nKvHeads, rows, headDim], of whose rows the first `keyLen` are filled
    */
   append(layer: number, keys: Tensor, values: Tensor): { keys: Tensor; values: Tensor; keyLen: number } {
-    const { nKvHeads, headDim, maxLength } = this.#sizes;
+    const { nLayers, nKvHeads, headDim, maxLength } = this.#sizes;
     const seq = keys.shape[2];
     const keyLen = this.#length + seq;
-    if (keys.shape[0] !== this.#batch) {
-      throw new ShapeError(`KVCache: holds ${this.#batch} sequences, got keys ${formatShape(keys.shape)}`, { batch: this.#batch, keys: keys.shape });
+    checkInteger("KVCache.append", "layer", layer, 0, nLayers - 1);
+    if (!sameShape(keys.shape, [this.#batch, nKvHeads, seq, headDim]) || !sameShape(keys.shape, values.shape)) {
+      const expected = `[${this.#batch}, ${nKvHeads}, seq, ${headDim}]`;
+      throw new ShapeError(`KVCache: holds ${expected}, got keys ${formatShape(keys.shape)} and values ${formatShape(values.shape)}`, { batch: this.#batch, keys: keys.shape, values: values.shape });
     }
     if (keyLen > maxLength) {
       throw new ShapeError(`KVCache: ${this.#length} tokens are held and ${seq} more exceed its ${maxLength}; rewind it or make a new one`, { length: this.#length, seq, maxLength });

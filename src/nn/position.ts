@@ -1,5 +1,6 @@
 /** Places of tokens as vectors. Attention itself does not see order; positions tell it. */
 import { kernels } from "../backend/current.ts";
+import { ConfigError, checkInteger } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -9,6 +10,9 @@ import { Tensor } from "../tensor/tensor.ts";
  * @returns [positions, dModel]
  */
 export function sinusoidalPositions(positions: number, dModel: number): Tensor {
+  checkInteger("sinusoidalPositions", "positions", positions, 0);
+  checkInteger("sinusoidalPositions", "dModel", dModel, 0);
+  if (dModel % 2 !== 0) throw new ConfigError(`sinusoidalPositions: dModel must be even, got ${dModel}`, { dModel });
   const half = dModel / 2;
   const exponents = Float32Array.from({ length: half }, (_, i) => -((2 * i) / dModel) * LOG_10000);
   const frequencies = new Float32Array(half);

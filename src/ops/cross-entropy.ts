@@ -1,7 +1,7 @@
 /** How surprised a model is by what really came next. */
 import { kernels } from "../backend/current.ts";
 import { record } from "../autograd/graph.ts";
-import { ConfigError, ShapeError, checkNumber, checkOptions } from "../errors.ts";
+import { ConfigError, ShapeError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -26,6 +26,7 @@ export interface CrossEntropyOptions {
 export function crossEntropy(logits: Tensor, targets: Ids, options: CrossEntropyOptions = {}): Tensor {
   checkOptions("crossEntropy", options, ["ignoreIndex", "labelSmoothing"]);
   const { ignoreIndex = -100, labelSmoothing = 0 } = options;
+  checkInteger("crossEntropy", "ignoreIndex", ignoreIndex, -(2 ** 31), 2 ** 31 - 1);
   checkNumber("crossEntropy", "labelSmoothing", labelSmoothing, 0, 1);
   const cols = logits.shape[logits.shape.length - 1] ?? 0;
   const { ids, shape } = readIds("crossEntropy", "targets", targets, cols, ignoreIndex);

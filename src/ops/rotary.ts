@@ -1,9 +1,9 @@
 /** Rotary position embedding: a token's place as an angle (Su et al. 2021, RoFormer, §3.2.2 and eq. 34). */
 import { kernels } from "../backend/current.ts";
 import { record } from "../autograd/graph.ts";
-import { ShapeError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
+import { ConfigError, ShapeError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
-import { formatShape } from "../tensor/shape.ts";
+import { formatShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Cosines and sines of every position's angles, one row [headDim / 2] for each position. */
@@ -21,6 +21,10 @@ export interface RotaryTable {
  * so every runtime gets the same table. The angle is rounded to 32 bits, as PyTorch and llama2.c do.
  */
 export function rotaryTable(positions: number, headDim: number, theta = 10_000): RotaryTable {
+  checkInteger("rotaryTable", "positions", positions, 0);
+  checkInteger("rotaryTable", "headDim", headDim, 0);
+  checkNumber("rotaryTable", "theta", theta, 1);
+  if (headDim % 2 !== 0) throw new ConfigError(`rotaryTable: headDim must be even, got ${headDim}`, { headDim });
   const half = headDim / 2;
   const ratio = nthRoot(1 / theta, half); // theta^(-2 / headDim)
   const angles = new Float32Array(positions * half); // [positions, headDim / 2]
@@ -67,6 +71,8 @@ export function rotary(x: Tensor, options: RotaryOptions = {}): Tensor {
   const { theta = 10_000, pairing = "halves", offset = 0 } = options;
   checkNumber("rotary", "theta", theta, 1);
   checkInteger("rotary", "offset", offset, 0);
+  if (pairing !== "halves" && pairing !== "pairs") throw new ConfigError(`rotary: pairing must be "halves" or "pairs", got ${String(pairing)}`, { pairing });
+  if (options.theta !== undefined && options.table !== undefined) throw new ConfigError("rotary: theta has no effect on a finished table; give one of the two");
   const [seq, headDim] = x.shape.slice(-2);
   if (x.shape.length < 2 || headDim % 2 !== 0) throw new ShapeError(`rotary: x must be [..., seq, headDim] with an even headDim, got ${formatShape(x.shape)}`, { x: x.shape });
   const table = options.table ?? rotaryTable(offset + seq, headDim, theta);
@@ -76,7 +82,7 @@ export function rotary(x: Tensor, options: RotaryOptions = {}): Tensor {
   const half = headDim / 2;
   const cos = table.cos.subarray(offset * half, (offset + seq) * half); // [seq, headDim / 2]
   const sin = table.sin.subarray(offset * half, (offset + seq) * half);
-  const heads = x.size / (seq * headDim);
+  const heads = sizeOf(x.shape.slice(0, -2));
   const turn = (data: Float32Array, inverse: number): Float32Array => {
     const out = allocate(data.length);
     kernels().rotary(out, data, cos, sin, heads, seq, headDim, pairing === "pairs" ? 1 : 0, inverse, 0, heads);

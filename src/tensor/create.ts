@@ -63,18 +63,22 @@ function flatten(data: NestedArray | ArrayLike<number>, into: number[]): number[
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], options?: TensorOptions): Tensor {
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: readonly number[], options?: TensorOptions): Tensor {
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options);
 }
 
 /** A tensor with `value` everywhere. */
 export function full(shape: readonly number[], value: number, options?: TensorOptions): Tensor {
-  checkShape("full", shape);
-  checkOptions("full", options, OPTIONS);
+  return filled("full", shape, value, options);
+}
+
+function filled(operation: string, shape: readonly number[], value: number, options: TensorOptions | undefined): Tensor {
+  checkShape(operation, shape);
+  checkOptions(operation, options, OPTIONS);
   const data = allocateZeros(sizeOf(shape));
   if (value !== 0) data.fill(value);
   return new Tensor(data, [...shape], options?.requiresGrad ?? false);
@@ -96,7 +100,9 @@ export function randn(shape: readonly number[], random: Random, options?: Tensor
 }
 
 /** The numbers start, start + step, … below `end`: `arange(4)` is [0, 1, 2, 3]. */
-export function arange(end: number, { start = 0, step = 1 }: { start?: number; step?: number } = {}): Tensor {
+export function arange(end: number, options: { start?: number; step?: number } = {}): Tensor {
+  checkOptions("arange", options, ["start", "step"]);
+  const { start = 0, step = 1 } = options;
   const length = Math.max(0, Math.ceil((end - start) / step));
   if (!Number.isFinite(length)) throw new ConfigError(`arange: end, start and step must be finite and step not 0, got ${end}, ${start}, ${step}`);
   const data = allocate(length);

@@ -12,10 +12,7 @@ import { PairMap } from "./pair-map.ts";
 import { type Model, Pipeline, type PipelineParts } from "./pipeline.ts";
 import { BYTE_LEVEL_JSON, readPreTokenizer } from "./pre-tokenize.ts";
 import { specialToken } from "./special.ts";
-import { type BPETrainOptions, learnBPE } from "./train.ts";
-
-/** One learnt merge: the two spellings that are joined. */
-export type Merge = readonly [left: string, right: string];
+import { type BPETrainOptions, type Merge, learnBPE } from "./train.ts";
 
 /** What a BPE model knows. */
 export interface BPEModelParts {
@@ -42,7 +39,6 @@ const CACHE_LENGTH = 24;
 /** Cuts a piece of text into symbols and merges them. */
 export class BPEModel implements Model {
   readonly #parts: BPEModelParts;
-  readonly #spellings = new Map<number, string>();
   readonly #ranks: PairMap; // pair of ids → rank, the place in the list of merges
   readonly #merged: Int32Array; // rank → the id that the pair becomes
   readonly #unkId: number | undefined;
@@ -57,17 +53,17 @@ export class BPEModel implements Model {
     if (unkToken !== undefined && this.#unkId === undefined) {
       throw new FormatError(`tokenizer.json: model.unk_token ${JSON.stringify(unkToken)} is not in model.vocab`, { unkToken });
     }
-    for (const [spelling, id] of vocab) this.#spellings.set(id, spelling);
     this.#ranks = new PairMap(merges.length);
     this.#merged = new Int32Array(merges.length);
     for (const [rank, [left, right]] of merges.entries()) {
-      const [leftId, rightId, id] = [left, right, left + right].map((spelling) => {
-        const known = vocab.get(spelling);
-        if (known === undefined) throw new FormatError(`tokenizer.json: model.merges[${rank}] needs ${JSON.stringify(spelling)}, which is not in model.vocab`, { rank, spelling });
-        return known;
-      });
-      this.#ranks.set(leftId, rightId, rank);
-      this.#merged[rank] = id;
+      const idOf = (spelling: string): number => {
+        const id = vocab.get(spelling);
+        if (id !== undefined) return id;
+        const message = `tokenizer.json: model.merges[${rank}] needs ${JSON.stringify(spelling)}, which is not in model.vocab`;
+        throw new FormatError(message, { rank, spelling });
+      };
+      this.#ranks.set(idOf(left), idOf(right), rank);
+      this.#merged[rank] = idOf(left + right);
     }
   }
 
@@ -80,16 +76,14 @@ export class BPEModel implements Model {
       ids = fresh;
       if (piece.length <= CACHE_LENGTH) this.#remember(piece, ids);
     }
-    for (const id of ids) tokens.push(id);
+    for (let i = 0; i < ids.length; i++) tokens.push(ids[i]);
   }
 
-  /** See `BPETokenizer.mergeSteps`. */
-  mergeSteps(piece: string): string[][] {
-    const steps: string[][] = [];
-    const record = (ids: readonly number[]): void => void steps.push(ids.map((id) => this.#spellings.get(id) as string));
+  /** The ids of a piece before the first merge and after each one. */
+  mergeSteps(piece: string): number[][] {
     const ids = this.#symbols(piece, 0);
-    record(ids);
-    this.#mergeTextbook(ids, [], record);
+    const steps = [[...ids]];
+    this.#mergeTextbook(ids, [], steps);
     return steps;
   }
 
@@ -173,7 +167,7 @@ export class BPEModel implements Model {
   }
 
   /** The definition: look for the pair of lowest rank (the leftmost of equals), join it, start again. O(n²). */
-  #mergeTextbook(ids: number[], starts: number[], record?: (ids: readonly number[]) => void): void {
+  #mergeTextbook(ids: number[], starts: number[], steps?: number[][]): void {
     for (;;) {
       let best = -1;
       let place = 0;
@@ -187,8 +181,8 @@ export class BPEModel implements Model {
       if (best < 0) return;
       ids[place] = this.#merged[best];
       ids.splice(place + 1, 1);
-      starts.splice(place + 1, 1);
-      record?.(ids);
+      if (starts.length > 0) starts.splice(place + 1, 1);
+      steps?.push([...ids]);
     }
   }
 
@@ -228,8 +222,9 @@ export class BPEModel implements Model {
 
 /** The error for a character that a vocabulary cannot express, shared by all models. */
 export function unknownCharacter(character: string, at: number): TokenizerError {
-  const codePoint = (character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0");
-  return new TokenizerError(`encode: the vocabulary has no token for ${JSON.stringify(character)} (U+${codePoint}) at position ${at} of the text`, { character, position: at });
+  const codePoint = `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}`;
+  const message = `encode: the vocabulary has no token for ${JSON.stringify(character)} (${codePoint}) at position ${at} of the text`;
+  return new TokenizerError(message, { character, position: at });
 }
 
 /**
@@ -279,6 +274,7 @@ export class BPETokenizer extends Pipeline {
    * normalizer or split; in a byte-level vocabulary write " the" for "Ġthe".
    */
   mergeSteps(word: string): string[][] {
-    return this.#model.mergeSteps(word.replace(/\p{Surrogate}/gu, "\uFFFD"));
+    const steps = this.#model.mergeSteps(word.replace(/\p{Surrogate}/gu, "\uFFFD"));
+    return steps.map((ids) => ids.map((id) => this.idToToken(id) as string));
   }
 }

@@ -44,14 +44,18 @@ export function readDecoder(json: unknown): Decoder {
 function readSequence(json: object, parts: readonly unknown[]): Decoder {
   const order = ["Replace", "ByteFallback", "Fuse", "Strip"];
   const replaces: { pattern: string; content: string }[] = [];
+  const types = new Set<unknown>();
   let strip = NO_STRIP;
   let stage = 0;
   for (const [i, item] of parts.entries()) {
     const where = `decoder.decoders[${i}]`;
     const spec = readObject(item, where);
     const found = order.indexOf(spec.type as string);
-    if (found < stage || (found > 0 && found === stage)) throw unsupported(`${where} of type`, spec.type, `${order.join(", ")} in this order`);
+    if (found < stage || (found > 0 && found === stage)) {
+      throw unsupported(`${where} of type`, spec.type, `${order.join(", ")} in this order`);
+    }
     stage = found;
+    types.add(spec.type);
     if (spec.type === "Replace") replaces.push(readReplace(spec, where));
     if (spec.type === "Strip") {
       if (readInteger(spec.stop, `${where}.stop`) > 0) throw unsupported(`${where}.stop`, spec.stop, "0");
@@ -60,11 +64,10 @@ function readSequence(json: object, parts: readonly unknown[]): Decoder {
       strip = { text, count: readInteger(spec.start, `${where}.start`) };
     }
   }
-  if (!parts.some((part) => readObject(part, "decoder").type === "Fuse")) throw unsupported("decoder.decoders without", "Fuse", "a Sequence with Fuse");
-  const fallback = parts.some((part) => readObject(part, "decoder").type === "ByteFallback");
+  if (!types.has("Fuse")) throw unsupported("decoder.decoders without", "Fuse", "a Sequence with Fuse");
   const bytes = (spelling: string): Uint8Array => {
     const text = replaces.reduce((result, { pattern, content }) => result.split(pattern).join(content), spelling);
-    const byte = fallback ? BYTE_TOKEN.exec(text) : null;
+    const byte = types.has("ByteFallback") ? BYTE_TOKEN.exec(text) : null;
     return byte ? Uint8Array.of(parseInt(byte[1], 16)) : encoder.encode(text);
   };
   return { json, bytes, strip };

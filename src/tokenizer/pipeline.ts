@@ -71,7 +71,8 @@ export class Pipeline implements Tokenizer {
     this.#addedIds = new Set(parts.addedTokens.map(({ id }) => id));
     const { before, after } = parts.postProcessor;
     for (const id of [...before, ...after]) {
-      if (this.#spellings[id] === undefined) throw new FormatError(`tokenizer.json: post_processor puts in token ${id}, which is not in the vocabulary`, { id });
+      if (this.#spellings[id] !== undefined) continue;
+      throw new FormatError(`tokenizer.json: post_processor puts in token ${id}, which is not in the vocabulary`, { id });
     }
     this.bosId = before[0] ?? this.#added.bosId;
     this.eosId = after[0] ?? this.#added.eosId;
@@ -130,17 +131,19 @@ export class Pipeline implements Tokenizer {
 
   toJSON(): object {
     const { normalizer, preTokenizer, postProcessor, decoder, model, addedTokens } = this.#parts;
-    return {
-      version: "1.0", truncation: null, padding: null, added_tokens: writeAddedTokens(addedTokens),
+    // Copies, so that a caller who edits the result changes no tokenizer.
+    const stages = structuredClone({
       normalizer: normalizer.json, pre_tokenizer: preTokenizer.json, post_processor: postProcessor.json, decoder: decoder.json,
-      model: model.toJSON(),
-    };
+    });
+    return { version: "1.0", truncation: null, padding: null, added_tokens: writeAddedTokens(addedTokens), ...stages, model: model.toJSON() };
   }
 
   /** Runs the stages over `text`, appending to `tokens` and, if given, to `offsets`. */
   #run(operation: string, source: string, o: EncodeOptions | undefined, tokens: number[], offsets?: [number, number][]): void {
     checkOptions(operation, o, ENCODE_OPTIONS);
-    if (typeof source !== "string") throw new TokenizerError(`${operation}: text must be a string, got ${source === null ? "null" : typeof source}`);
+    if (typeof source !== "string") {
+      throw new TokenizerError(`${operation}: text must be a string, got ${source === null ? "null" : typeof source}`);
+    }
     const text = source.replace(/\p{Surrogate}/gu, "\uFFFD"); // with the u flag only lone surrogates match
     const { before, after } = this.#parts.postProcessor;
     const append = (token: number, start: number, end: number): void => {
@@ -160,11 +163,13 @@ export class Pipeline implements Tokenizer {
         offsets?.push([segment.start + from, segment.start + to]);
       };
       for (const part of normalizedMatcher.split(aligned.text)) {
-        if (part.token < 0) this.#encodePieces(part.text, segment.start + part.start, tokens, offsets && ((start, end) => locate(part.start + start, part.start + end)));
-        else {
+        if (part.token >= 0) {
           tokens.push(part.token);
           locate(part.start, part.start + part.text.length);
+          continue;
         }
+        const locatePart = offsets && ((start: number, end: number): void => locate(part.start + start, part.start + end));
+        this.#encodePieces(part.text, segment.start + part.start, tokens, locatePart);
       }
     }
     if (o?.addSpecialTokens) for (const token of after) append(token, text.length, text.length);
@@ -188,16 +193,15 @@ export class Pipeline implements Tokenizer {
   }
 
   #bytesOf(token: number, operation: string, index?: number): Uint8Array {
-    const known = this.#bytes[token];
-    if (known !== undefined) return known;
-    const spelling = this.#spellings[token];
+    const spelling = typeof token === "number" ? this.#spellings[token] : undefined;
     if (spelling === undefined) {
+      const { vocabSize } = this;
       const place = index === undefined ? "" : ` at index ${index}`;
-      throw new TokenizerError(`${operation}: no token has the id ${String(token)}${place}; vocabSize is ${this.vocabSize}`, { token, index, vocabSize: this.vocabSize });
+      throw new TokenizerError(`${operation}: no token has the id ${String(token)}${place}; vocabSize is ${vocabSize}`, { token, index, vocabSize });
     }
     // The string of an added token is plain text even where the vocabulary spells bytes.
     const plain = this.#parts.preTokenizer.byteLevel && this.#addedIds.has(token);
-    return (this.#bytes[token] = plain ? new TextEncoder().encode(spelling) : this.#parts.decoder.bytes(spelling));
+    return (this.#bytes[token] ??= plain ? new TextEncoder().encode(spelling) : this.#parts.decoder.bytes(spelling));
   }
 }
 

@@ -1,5 +1,5 @@
 /** Post-processors put special tokens around the tokens of a text, such as BOS before it. */
-import { type JSONObject, MAX_ID, readArray, readInteger, readObject, readString, unsupported } from "./json.ts";
+import { type JSONObject, readArray, readInteger, readObject, readString, unsupported } from "./json.ts";
 
 /** The tokens that go around a text when special tokens are asked for. */
 export interface PostProcessor {
@@ -37,7 +37,7 @@ function readTemplate(spec: JSONObject): PostProcessor {
     const name = readString(readObject(part.SpecialToken, `${where}.SpecialToken`).id, `${where}.SpecialToken.id`);
     const token = readObject(Object.hasOwn(named, name) ? named[name] : undefined, `post_processor.special_tokens[${JSON.stringify(name)}]`);
     for (const id of readArray(token.ids, `post_processor.special_tokens[${JSON.stringify(name)}].ids`)) {
-      (texts === 0 ? before : after).push(readInteger(id, "post_processor: a special token's id", MAX_ID));
+      (texts === 0 ? before : after).push(readInteger(id, "post_processor: a special token's id"));
     }
   }
   if (texts === 0) throw unsupported("post_processor.single without Sequence", spec.single, `one Sequence "A"`);

@@ -87,8 +87,8 @@ export class AddedTokens {
     const names = [...new Set(allowed)].sort();
     for (const name of names) {
       if (this.#byContent.has(name)) continue;
-      const known = this.list.filter((added) => added.special).slice(0, 20).map((added) => added.content);
-      throw new ConfigError(`encode: allowedSpecial names ${JSON.stringify(name)}, which is no special token; special tokens: ${known.join(" ") || "none"}`, { name });
+      const known = this.list.filter((added) => added.special).slice(0, 20).map((added) => added.content).join(" ") || "none";
+      throw new ConfigError(`encode: allowedSpecial names ${JSON.stringify(name)}, which is no special token; special tokens: ${known}`, { name });
     }
     return names;
   }
@@ -106,7 +106,8 @@ class Matcher {
   constructor(list: readonly AddedToken[], normalizer: Normalizer | undefined) {
     for (const added of list) this.#found.set(normalizer?.normalize(added.content).text ?? added.content, added);
     const contents = [...this.#found.keys()].sort((a, b) => b.length - a.length); // an alternation takes its first match
-    if (contents.length > 0) this.#pattern = new RegExp(contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|"), "gu");
+    const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    if (escaped.length > 0) this.#pattern = new RegExp(escaped.join("|"), "gu");
   }
 
   /** The segments of `text` in order, none of them empty. */
@@ -153,17 +154,19 @@ export function readAddedTokens(json: unknown): AddedToken[] {
     const id = readInteger(spec.id, `${where}.id`);
     const content = readString(spec.content, `${where}.content`);
     const flag = (name: string, fallback = false): boolean => readBoolean(spec[name], `${where}.${name}`, fallback);
+    const special = flag("special");
     if (flag("single_word")) throw unsupported(`${where}.single_word`, true, "false");
     if (contents.has(content) || ids.has(id)) {
-      throw new FormatError(`tokenizer.json: ${where} (${JSON.stringify(content)}, id ${id}) repeats the content or id of an earlier one`, { id, content });
+      const entry = `${JSON.stringify(content)}, id ${id}`;
+      throw new FormatError(`tokenizer.json: ${where} (${entry}) repeats the content or id of an earlier one`, { id, content });
     }
     contents.add(content);
     ids.add(id);
-    return { id, content, special: flag("special"), normalized: flag("normalized", !flag("special")), lstrip: flag("lstrip"), rstrip: flag("rstrip") };
+    return { id, content, special, normalized: flag("normalized", !special), lstrip: flag("lstrip"), rstrip: flag("rstrip") };
   });
 }
 
 /** The `added_tokens` of a `tokenizer.json`. */
 export function writeAddedTokens(list: readonly AddedToken[]): object[] {
-  return list.map(({ id, content, special, normalized, lstrip, rstrip }) => ({ id, content, single_word: false, lstrip, rstrip, normalized, special }));
+  return list.map((added) => ({ ...added, single_word: false }));
 }

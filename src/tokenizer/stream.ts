@@ -45,6 +45,10 @@ export class ByteStreamDecoder implements StreamDecoder {
     this.#toStrip = strip.count;
   }
 
+  get pending(): boolean {
+    return this.#held.length > 0;
+  }
+
   push(token: number): string {
     const added = this.#bytesOf(token, this.#index);
     this.#index++;

@@ -34,6 +34,8 @@ export interface Encoding {
 
 /** Turns tokens into text one at a time, for printing while a model is still writing. */
 export interface StreamDecoder {
+  /** Whether bytes of an unfinished character are held back. */
+  readonly pending: boolean;
   /**
    * Takes one token and returns the text that has become certain, often "" inside a character of several tokens.
    * A code point is never broken, and all pieces together with `flush()` equal `decode` of the tokens.

@@ -1,0 +1,130 @@
+/** The tensors of a checkpoint as the parameters of a model: all there, none too many, all of the right shape. */
+import { FormatError } from "../errors.ts";
+import type { ResolvedConfig } from "../model/config.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { ModelType } from "./config-json.ts";
+import { canonicalNames, fromHuggingFace, nameSome, toHuggingFace } from "./names.ts";
+import type { NamedArray, SafetensorsFile } from "./safetensors.ts";
+
+/**
+ * A model's parameters from a file, under heed's names. Numbers are converted when they are asked for, one parameter at
+ * a time, so that beside the file and the model no third copy is ever held.
+ *
+ * @throws FormatError naming the tensors that are missing, unexpected, or of a shape that does not fit the config
+ */
+export function readParameters(file: SafetensorsFile, type: ModelType, config: ResolvedConfig): ReadonlyMap<string, Float32Array> {
+  const { tieEmbeddings, nLayers } = config;
+  // Ties are checked first: the file may hold the shared matrix a second time, under the name of the head.
+  const all: Map<string, NamedArray> = type === "heed" ? file.tensors() : canonicalNames(type, file.tensors());
+  if (tieEmbeddings && type !== "heed") dropTiedHead(file.name, all);
+  // Before any work by the config's counts: a block has more than one tensor, so a file of few tensors has few blocks.
+  if (all.size < nLayers) {
+    throw new FormatError(`${file.name}: the config has ${nLayers} layers, which ${all.size} tensors cannot fill`, { nLayers, tensors: all.size });
+  }
+  const shapes = parameterShapes(config);
+  checkTensors(file.name, type === "heed" ? shapes : toHuggingFace(type, shapes), all);
+  return new ParametersOnDemand(type === "heed" ? all : fromHuggingFace(type, all));
+}
+
+/** The name and shape of every parameter of a model, as `model.parameters()` has them, without building one. */
+export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray> {
+  const { vocabSize, contextLength, dModel, nLayers, nHeads, nKvHeads, headDim, dFf, norm, gated, bias, position, tieEmbeddings } = config;
+  const shapes = new Map<string, NamedArray>();
+  const add = (name: string, ...shape: number[]): void => void shapes.set(name, { shape, data: NO_NUMBERS });
+  const layer = (name: string, hasBias: boolean, ...shape: number[]): void => {
+    add(`${name}.weight`, ...shape);
+    if (hasBias) add(`${name}.bias`, shape[0]);
+  };
+  const normBias = bias && norm === "layerNorm";
+  add("tokenEmbedding.weight", vocabSize, dModel);
+  if (position === "learned") add("positionEmbedding.weight", contextLength, dModel);
+  for (let i = 0; i < nLayers; i++) {
+    const block = `blocks.${i}`;
+    layer(`${block}.norm1`, normBias, dModel);
+    layer(`${block}.attention.qProj`, bias, nHeads * headDim, dModel);
+    layer(`${block}.attention.kProj`, bias, nKvHeads * headDim, dModel);
+    layer(`${block}.attention.vProj`, bias, nKvHeads * headDim, dModel);
+    layer(`${block}.attention.outProj`, bias, dModel, nHeads * headDim);
+    layer(`${block}.norm2`, normBias, dModel);
+    if (gated) layer(`${block}.feedForward.gateProj`, bias, dFf, dModel);
+    layer(`${block}.feedForward.upProj`, bias, dFf, dModel);
+    layer(`${block}.feedForward.downProj`, bias, dModel, dFf);
+  }
+  layer("finalNorm", normBias, dModel);
+  if (!tieEmbeddings) add("lmHead.weight", vocabSize, dModel);
+  return shapes;
+}
+
+const NO_NUMBERS: Float32Array = new Float32Array(0);
+
+/** Checks the tensors of a file against those that a config asks for, both by the same kind of names. */
+function checkTensors(file: string, expected: ReadonlyMap<string, NamedArray>, found: ReadonlyMap<string, NamedArray>): void {
+  const missing = [...expected.keys()].filter((name) => !found.has(name));
+  if (missing.length > 0) {
+    const hint = missing[0] === "lm_head.weight" ? "; if the head shares the token embedding, config.json must say tie_word_embeddings: true" : "";
+    throw new FormatError(`${file}: ${missing.length} of ${expected.size} tensors are missing: ${nameSome(missing)}${hint}`, { file, missing });
+  }
+  const unexpected = [...found.keys()].filter((name) => !expected.has(name));
+  if (unexpected.length > 0) {
+    throw new FormatError(`${file}: ${unexpected.length} tensors have no place in the model that config.json describes: ${nameSome(unexpected)}`, { file, unexpected });
+  }
+  for (const [name, { shape }] of expected) {
+    const got = (found.get(name) as NamedArray).shape;
+    if (!sameShape(shape, got)) {
+      throw new FormatError(`${file}: "${name}" must have shape ${formatShape(shape)} by config.json, got ${formatShape(got)}`, { file, name, shape, got });
+    }
+  }
+}
+
+/** Some files of tied models hold the shared matrix again as the head. A head of its own would be lost without a word: refuse it. */
+function dropTiedHead(file: string, tensors: Map<string, NamedArray>): void {
+  const head = tensors.get("lm_head.weight");
+  const embedding = tensors.get("wte.weight") ?? tensors.get("model.embed_tokens.weight");
+  if (head === undefined || embedding === undefined) return;
+  const [headData, embeddingData] = [head.data, embedding.data];
+  if (!sameShape(head.shape, embedding.shape) || headData.some((value, i) => !Object.is(value, embeddingData[i]))) {
+    throw new FormatError(`${file}: "lm_head.weight" differs from the token embedding, but config.json says that they are tied; set tie_word_embeddings to false to use it`, { file });
+  }
+  tensors.delete("lm_head.weight");
+}
+
+/** A map whose values are computed each time they are read. */
+class ParametersOnDemand implements ReadonlyMap<string, Float32Array> {
+  readonly #values: ReadonlyMap<string, NamedArray>;
+
+  constructor(values: ReadonlyMap<string, NamedArray>) {
+    this.#values = values;
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  get(name: string): Float32Array | undefined {
+    return this.#values.get(name)?.data;
+  }
+
+  keys(): MapIterator<string> {
+    return this.#values.keys();
+  }
+
+  *values(): MapIterator<Float32Array> {
+    for (const { data } of this.#values.values()) yield data;
+  }
+
+  *entries(): MapIterator<[string, Float32Array]> {
+    for (const [name, { data }] of this.#values) yield [name, data];
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Float32Array]> {
+    return this.entries();
+  }
+
+  forEach(visit: (value: Float32Array, name: string, map: ReadonlyMap<string, Float32Array>) => void): void {
+    for (const [name, value] of this.entries()) visit(value, name, this);
+  }
+}
