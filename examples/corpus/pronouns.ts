@@ -40,7 +40,7 @@ export const puzzles: readonly (readonly Skeleton[])[] = [
     { was: "too heavy|broken|stuck|slippery", so: `${stayed}|was rolled away|was tied to a rope` }),
   puzzle("did not cross", "barrier",
     { was: "{ill}|not brave|lame", so: `${rested}|turned back` },
-    { was: "too wide|flooded|frozen|not safe|closed", so: "stayed empty|was closed with a rope|was marked with a sign" }),
+    { was: "too wide|flooded|frozen|not safe|muddy", so: "stayed empty|was closed with a rope|was marked with a sign" }),
   puzzle("did not climb", "height",
     { was: "{ill}|not brave|clumsy", so: `${rested}|looked up and sighed` },
     { was: "too steep|too high|slippery|not safe", so: "was too much for anyone|was left to the birds|stood there alone" }),

@@ -1,5 +1,6 @@
 /** The ids with a role in generation, as generation_config.json and config.json name them. */
 import type { GenerationDefaults } from "../language-model.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Fields } from "./fields.ts";
 
 /**
@@ -28,6 +29,11 @@ export function readGenerationDefaults(fields: Fields, vocabSize: number): Gener
 export function mergeGenerationDefaults(...sources: readonly GenerationDefaults[]): GenerationDefaults {
   const first = <K extends keyof GenerationDefaults>(key: K): GenerationDefaults[K] => sources.find((source) => source[key] !== undefined)?.[key];
   return withoutGaps({ bosId: first("bosId"), eosIds: first("eosIds"), padId: first("padId") });
+}
+
+/** The ids that a tokenizer knows by itself. */
+export function tokenizerDefaults(tokenizer: Tokenizer | undefined): GenerationDefaults {
+  return withoutGaps({ bosId: tokenizer?.bosId, eosIds: tokenizer?.eosId === undefined ? undefined : [tokenizer.eosId] });
 }
 
 /** Ids under Hugging Face's names; {} if none is known. */

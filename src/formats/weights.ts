@@ -2,17 +2,21 @@
 import { FormatError } from "../errors.ts";
 import type { ResolvedConfig } from "../model/config.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import type { ModelType } from "./config-json.ts";
+import type { DescribedModel } from "./config-json.ts";
 import { canonicalNames, fromHuggingFace, nameSome, toHuggingFace } from "./names.ts";
 import type { NamedArray, SafetensorsFile } from "./safetensors.ts";
+
+const POSITIONS = "positionEmbedding.weight";
 
 /**
  * A model's parameters from a file, under heed's names. Numbers are converted when they are asked for, one parameter at
  * a time, so that beside the file and the model no third copy is ever held.
  *
+ * @param config the model as the file holds it
+ * @param contextLength rows that are wanted of a table of learned positions, at most those that there are
  * @throws FormatError naming the tensors that are missing, unexpected, or of a shape that does not fit the config
  */
-export function readParameters(file: SafetensorsFile, type: ModelType, config: ResolvedConfig): ReadonlyMap<string, Float32Array> {
+export function readParameters(file: SafetensorsFile, { type, config }: DescribedModel, contextLength: number = config.contextLength): ReadonlyMap<string, Float32Array> {
   const { tieEmbeddings, nLayers } = config;
   // Ties are checked first: the file may hold the shared matrix a second time, under the name of the head.
   const all: Map<string, NamedArray> = type === "heed" ? file.tensors() : canonicalNames(type, file.tensors());
@@ -23,7 +27,10 @@ export function readParameters(file: SafetensorsFile, type: ModelType, config: R
   }
   const shapes = parameterShapes(config);
   checkTensors(file.name, type === "heed" ? shapes : toHuggingFace(type, shapes), all);
-  return new ParametersOnDemand(type === "heed" ? all : fromHuggingFace(type, all));
+  const parameters = type === "heed" ? all : fromHuggingFace(type, all);
+  const positions = parameters.get(POSITIONS);
+  if (positions !== undefined) parameters.set(POSITIONS, { shape: [contextLength, config.dModel], data: positions.data.subarray(0, contextLength * config.dModel) });
+  return new ParametersOnDemand(parameters);
 }
 
 /** The name and shape of every parameter of a model, as `model.parameters()` has them, without building one. */
@@ -37,7 +44,7 @@ export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray>
   };
   const normBias = bias && norm === "layerNorm";
   add("tokenEmbedding.weight", vocabSize, dModel);
-  if (position === "learned") add("positionEmbedding.weight", contextLength, dModel);
+  if (position === "learned") add(POSITIONS, contextLength, dModel);
   for (let i = 0; i < nLayers; i++) {
     const block = `blocks.${i}`;
     layer(`${block}.norm1`, normBias, dModel);

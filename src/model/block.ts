@@ -9,8 +9,13 @@ import { add } from "../ops/arithmetic.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ResolvedConfig } from "./config.ts";
 
-/** Standard deviation of initial weights (Radford et al. 2019, GPT-2). */
-export const INIT_STD = 0.02;
+/**
+ * Standard deviation of initial weights: √(2 / (5 · dModel)) (Nguyen & Salazar 2019, "small init"). At GPT-2's width of
+ * 768 this is its 0.02; narrower models need more, above all for an embedding that is also the head.
+ */
+export function initStd(dModel: number): number {
+  return Math.sqrt(2 / (5 * dModel));
+}
 
 /** The normalisation that a config asks for. */
 export function makeNorm(init: Initializer, { norm, dModel, bias, normEps }: ResolvedConfig): LayerNorm | RMSNorm {
@@ -26,8 +31,9 @@ export class TransformerBlock extends Module {
 
   constructor(init: Initializer, config: ResolvedConfig) {
     super();
+    const std = initStd(config.dModel);
     // 2 · nLayers branches add up in the residual stream; their last projections start smaller (GPT-2, §2.3).
-    const stds = { std: INIT_STD, outStd: INIT_STD / Math.sqrt(2 * config.nLayers) };
+    const stds = { std, outStd: std / Math.sqrt(2 * config.nLayers) };
     this.norm1 = makeNorm(init, config);
     this.attention = new MultiHeadAttention(init, config, stds);
     this.norm2 = makeNorm(init, config);

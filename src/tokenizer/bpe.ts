@@ -30,7 +30,7 @@ export interface BPEModelParts {
   readonly byteFallback?: boolean;
 }
 
-/** Pieces up to this many symbols are merged by the textbook loop, which is then faster than the heap. */
+/** Up to this many symbols the textbook loop is faster than the heap: twice at 6 symbols, even at about 40. */
 const SHORT_PIECE = 32;
 /** Words to remember, and the longest one in UTF-16 units; the cache starts afresh when it is full. */
 const CACHE_WORDS = 1 << 15;

@@ -1,7 +1,7 @@
 /**
  * A map from a pair of ids to a whole number: the one look-up in the inner loops of both encoding and training.
  * Open addressing in one Int32Array: with 50,000 pairs a hit takes 18 ns, against 33 ns in a `Map` whose key is
- * left · vocabSize + right, and the map takes 24 bytes a pair or less instead of some 60.
+ * left · vocabSize + right, and a pair takes 24 to 48 bytes.
  */
 export class PairMap {
   #slots: Int32Array; // [left, right, value] per slot; left = -1 marks a free one

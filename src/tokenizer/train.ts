@@ -64,14 +64,13 @@ export function learnBPE(text: string | Iterable<string>, o: BPETrainOptions): L
       corpus.ban(pair); // else plain text could turn into a special token
       continue;
     }
-    let id = vocab.get(left + right); // "ab" + "c" may have been there before "a" + "bc"
-    if (id === undefined) {
-      id = vocab.size;
+    const known = vocab.get(left + right); // "ab" + "c" may have been there before "a" + "bc"
+    const id = known ?? vocab.size;
+    if (known === undefined) {
       vocab.set(left + right, id);
       spellings.push(left + right);
     }
-    const isNew = id === spellings.length - 1 || !merges.some((merge) => merge[0] === left && merge[1] === right);
-    if (isNew) merges.push([left, right]);
+    if (known === undefined || !merges.some((merge) => merge[0] === left && merge[1] === right)) merges.push([left, right]);
     corpus.merge(pair, id);
     if (merges.length % PROGRESS_EVERY === 0) o.onProgress?.({ merges: merges.length, total });
   }

@@ -125,6 +125,14 @@ function json(changes: Record<string, unknown> = {}, model: Record<string, unkno
   };
 }
 
+function template(single: object[], special_tokens: object = {}): object {
+  return json({ post_processor: { type: "TemplateProcessing", single, special_tokens } });
+}
+
+function decoders(...parts: object[]): object {
+  return json({ decoder: { type: "Sequence", decoders: parts } });
+}
+
 describe("tokenizerFromJSON", () => {
   it("reads strings and objects, merges as strings and as pairs", () => {
     for (const content of [json(), JSON.stringify(json()), json({}, { merges: [["a", "b"]] })]) {
@@ -186,9 +194,9 @@ describe("tokenizerFromJSON", () => {
     ["a merge of three", json({}, { merges: ["a b c"] }), /model.merges\[0\] must be "a b" or \["a", "b"\], got "a b c"/],
     ["a merge of numbers", json({}, { merges: [[1, 2]] }), /model.merges\[0\] must be a string that is not empty, got 1/],
     ["an unknown token that is not there", json({}, { unk_token: "<unk>" }), /model.unk_token "<unk>" is not in model.vocab/],
-    ["a template without its token", json({ post_processor: { type: "TemplateProcessing", single: [{ SpecialToken: { id: "toString" } }], special_tokens: {} } }), /special_tokens\["toString"\] must be an object, got nothing/],
-    ["a template with a foreign id", json({ post_processor: { type: "TemplateProcessing", single: [{ SpecialToken: { id: "s" } }, { Sequence: { id: "A" } }], special_tokens: { s: { ids: [77] } } } }), /puts in token 77, which is not in the vocabulary/],
-    ["a strip of several characters", json({ decoder: { type: "Sequence", decoders: [{ type: "Fuse" }, { type: "Strip", content: "ab", start: 1, stop: 0 }] } }), /content must be one character, got "ab"/],
+    ["a template without its token", template([{ SpecialToken: { id: "toString" } }]), /special_tokens\["toString"\] must be an object, got nothing/],
+    ["a template with a foreign id", template([{ SpecialToken: { id: "s" } }, { Sequence: { id: "A" } }], { s: { ids: [77] } }), /puts in token 77, which is not in the vocabulary/],
+    ["a strip of several characters", decoders({ type: "Fuse" }, { type: "Strip", content: "ab", start: 1, stop: 0 }), /content must be one character, got "ab"/],
   ])("finds malformed: %s", (_, content, message) => {
     expect(() => tokenizerFromJSON(content)).toThrow(FormatError);
     expect(() => tokenizerFromJSON(content)).toThrow(message);
@@ -199,14 +207,14 @@ describe("tokenizerFromJSON", () => {
     ["a normalizer", json({ normalizer: { type: "NFKC" } }), /normalizer of type "NFKC"/],
     ["a pre-tokenizer", json({ pre_tokenizer: { type: "Sequence" } }), /pre_tokenizer of type "Sequence"/],
     ["a post-processor", json({ post_processor: { type: "BertProcessing" } }), /post_processor of type "BertProcessing"/],
-    ["a template of two texts", json({ post_processor: { type: "TemplateProcessing", single: [{ Sequence: { id: "B" } }] } }), /single\[0\].Sequence "B"/],
-    ["a template of no text", json({ post_processor: { type: "TemplateProcessing", single: [] } }), /single without Sequence/],
+    ["a template of two texts", template([{ Sequence: { id: "B" } }]), /single\[0\].Sequence "B"/],
+    ["a template of no text", template([]), /single without Sequence/],
     ["a decoder", json({ decoder: { type: "WordPiece" } }), /decoder of type "WordPiece"/],
     ["no decoder", json({ decoder: null }), /decoder null is not supported/],
-    ["a part of a decoder", json({ decoder: { type: "Sequence", decoders: [{ type: "Fuse" }, { type: "Metaspace" }] } }), /decoders\[1\] of type "Metaspace"/],
-    ["decoders in another order", json({ decoder: { type: "Sequence", decoders: [{ type: "Fuse" }, { type: "ByteFallback" }] } }), /decoders\[1\] of type "ByteFallback"/],
-    ["decoders without Fuse", json({ decoder: { type: "Sequence", decoders: [{ type: "ByteFallback" }] } }), /without "Fuse"/],
-    ["a strip at the end", json({ decoder: { type: "Sequence", decoders: [{ type: "Fuse" }, { type: "Strip", content: " ", start: 0, stop: 1 }] } }), /decoders\[1\].stop 1/],
+    ["a part of a decoder", decoders({ type: "Fuse" }, { type: "Metaspace" }), /decoders\[1\] of type "Metaspace"/],
+    ["decoders in another order", decoders({ type: "Fuse" }, { type: "ByteFallback" }), /decoders\[1\] of type "ByteFallback"/],
+    ["decoders without Fuse", decoders({ type: "ByteFallback" }), /without "Fuse"/],
+    ["a strip at the end", decoders({ type: "Fuse" }, { type: "Strip", content: " ", start: 0, stop: 1 }), /decoders\[1\].stop 1/],
     ["dropout", json({}, { dropout: 0.1 }), /model.dropout 0.1/],
     ["a suffix", json({}, { end_of_word_suffix: "</w>" }), /model.end_of_word_suffix "<\/w>"/],
     ["ignored merges", json({}, { ignore_merges: true }), /model.ignore_merges true/],
