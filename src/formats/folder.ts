@@ -75,7 +75,7 @@ async function replaceFiles(system: FileSystem, folder: string, content: FolderC
   const { fs, path } = system;
   const staging = await fs.mkdtemp(path.join(folder, ".saving-"));
   const [fresh, old] = [path.join(staging, "new"), path.join(staging, "old")];
-  let undone = true;
+  let restored = true;
   try {
     await fs.mkdir(fresh);
     await fs.mkdir(old);
@@ -90,12 +90,12 @@ async function replaceFiles(system: FileSystem, folder: string, content: FolderC
         else if (kept) await fs.rm(place, { force: true });
       }
     } catch (cause) {
-      for (const step of undo.reverse()) undone = await step().then(() => undone, () => false);
-      if (undone) throw cause;
+      for (const step of undo.reverse()) restored = await step().then(() => restored, () => false);
+      if (restored) throw cause;
       throw fileError(work.operation, folder, cause, `some old files could not be put back; they lie in ${old}`);
     }
   } finally {
-    if (undone) await fs.rm(staging, { recursive: true, force: true }).catch(ignore);
+    if (restored) await fs.rm(staging, { recursive: true, force: true }).catch(ignore);
   }
 }
 
