@@ -150,16 +150,17 @@ export function fromHuggingFace(family: Family, values: ReadonlyMap<string, Name
  * Tensors of a checkpoint under the names that `toHuggingFace` gives: the optional prefix is put right, and buffers
  * that carry no weights are left out.
  *
+ * @param file the file's name, for messages
  * @throws FormatError if a tensor is there both with and without the prefix
  */
-export function canonicalNames<T>(family: Family, values: ReadonlyMap<string, T>): Map<string, T> {
+export function canonicalNames<T>(family: Family, values: ReadonlyMap<string, T>, file: string = "checkpoint"): Map<string, T> {
   const { prefix, writesPrefix, ignored } = FAMILIES[family];
   const out = new Map<string, T>();
   for (const [name, value] of values) {
     const bare = withoutPrefix(family, name);
     if (ignored.includes(splitBlock(bare)[0])) continue;
     const canonical = writesPrefix && bare !== HEAD ? prefix + bare : bare;
-    if (out.has(canonical)) throw new FormatError(`the tensor "${bare}" is there twice, with and without the prefix "${prefix}"`, { family, name });
+    if (out.has(canonical)) throw new FormatError(`${file}: the tensor "${bare}" is there twice, with and without the prefix "${prefix}"`, { family, name });
     out.set(canonical, value);
   }
   return out;

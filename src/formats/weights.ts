@@ -19,7 +19,7 @@ const POSITIONS = "positionEmbedding.weight";
 export function readParameters(file: SafetensorsFile, { type, config }: DescribedModel, contextLength: number = config.contextLength): ReadonlyMap<string, Float32Array> {
   const { tieEmbeddings, nLayers } = config;
   // Ties are checked first: the file may hold the shared matrix a second time, under the name of the head.
-  const all: Map<string, NamedArray> = type === "heed" ? file.tensors() : canonicalNames(type, file.tensors());
+  const all: Map<string, NamedArray> = type === "heed" ? file.tensors() : canonicalNames(type, file.tensors(), file.name);
   if (tieEmbeddings && type !== "heed") dropTiedHead(file.name, all);
   // Before any work by the config's counts: a block has more than one tensor, so a file of few tensors has few blocks.
   if (all.size < nLayers) {

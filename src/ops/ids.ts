@@ -22,7 +22,8 @@ export function readIds(operation: string, name: string, source: Ids, limit: num
   const ids = new Int32Array(flat.length);
   for (let i = 0; i < flat.length; i++) {
     const id = flat[i];
-    if (id !== ignored && !(Number.isInteger(id) && id >= 0 && id < limit)) {
+    const valid = (Number.isInteger(id) && id >= 0 && id < limit) || (ignored !== undefined && id === ignored); // an absent id is not ignored
+    if (!valid) {
       throw new ShapeError(`${operation}: ${name} must be whole numbers from 0 to ${limit - 1}, got ${String(id)} at position ${i}`, { id, position: i, limit });
     }
     ids[i] = id;

@@ -120,6 +120,6 @@ describe.each([["layerNorm", layerNorm], ["rmsNorm", (x: Tensor, w: Tensor, _: u
 
   it("names a bad eps and an unknown option", () => {
     expectError(() => op(zeros([2]), ones([2]), undefined, { eps: -1 }), ConfigError, `${name}: eps must be a number finite and >= 0, got -1`);
-    expectError(() => op(zeros([2]), ones([2]), undefined, { epsilon: 1 }), ConfigError, `${name}: unknown option "epsilon"; known options: eps`);
+    expectError(() => op(zeros([2]), ones([2]), undefined, { epsilon: 1 } as object), ConfigError, `${name}: unknown option "epsilon"; known options: eps`);
   });
 });
