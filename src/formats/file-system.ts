@@ -25,6 +25,7 @@ export async function fileSystem(operation: string): Promise<FileSystem> {
 
 /** Throws a `ConfigError` unless `path` is a text that can name a folder. */
 export function checkPath(operation: string, path: string): void {
+  if (path.includes("\0")) throw new ConfigError(`${operation}: the path holds a zero character`);
   if (path === "") throw new ConfigError(`${operation}: the path of the folder is empty`);
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) throw new ConfigError(`${operation}: "${path}" is an address and not the path of a folder`, { path });
 }

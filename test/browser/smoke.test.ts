@@ -1,0 +1,60 @@
+/** The built package in a browser: the whole path from a text to texts, without a file system or a server. */
+import { describe, expect, it } from "vitest";
+import { BPETokenizer, ConfigError, Transformer, backend, generate, loadModel, nextTokens, saveModel, train } from "heed";
+import { Tensor, tensor } from "heed/tensor";
+
+const text = "The sea is deep and the ocean is wide. The ship sails on the sea. ".repeat(30);
+const tokenizer = BPETokenizer.train(text, { vocabSize: 300, specialTokens: ["<|endoftext|>"] });
+
+/** A model after five steps, and the losses of those. */
+async function trained(): Promise<{ model: Transformer; losses: number[] }> {
+  const model = new Transformer({ vocabSize: tokenizer.vocabSize, contextLength: 32, dModel: 32, nLayers: 2, nHeads: 2 }, { seed: 1 });
+  const losses: number[] = [];
+  for await (const { loss } of train(model, tokenizer.encode(text), { maxSteps: 5, batchSize: 4, learningRate: 1e-2, seed: 1 })) losses.push(loss);
+  return { model, losses };
+}
+
+describe("in a browser", () => {
+  it("runs in a cross-origin isolated page on the plain loops", async () => {
+    expect(crossOriginIsolated).toBe(true);
+    expect((await backend.ready()).name).toBe("loops");
+    expect(backend.info().threads).toBe(1);
+  });
+
+  it("shares its classes between entry points", () => {
+    expect(tensor([1, 2])).toBeInstanceOf(Tensor);
+    expect(new Transformer({ vocabSize: 4, contextLength: 4, dModel: 4, nLayers: 1, nHeads: 1 }).forward([1])).toBeInstanceOf(Tensor);
+  });
+
+  it("trains, saves to memory, loads, and writes greedily, by beam and by sampling", async () => {
+    const { model, losses } = await trained();
+    expect(losses).toHaveLength(5);
+    expect(losses[4]).toBeLessThan(losses[0]);
+
+    const files = new Map<string, Uint8Array>();
+    await saveModel({ model, tokenizer }, files);
+    const lm = await loadModel(files);
+    const before = await generate({ model, tokenizer }, "The sea", { maxNewTokens: 8 });
+    const greedy = await generate(lm, "The sea", { maxNewTokens: 8 });
+    expect(greedy.tokens).toEqual(before.tokens);
+
+    const beam = await generate(lm, "The sea", { strategy: "beam", numBeams: 3, numReturnSequences: 2, maxNewTokens: 8 });
+    expect(beam.sequences).toHaveLength(2);
+    expect(beam.sequences[0].score).toBeGreaterThanOrEqual(beam.sequences[1].score);
+
+    let streamed = "";
+    for await (const piece of generate(lm, "The sea", { strategy: "sample", seed: 7, maxNewTokens: 8 })) streamed += piece.text;
+    const sampled = await generate(lm, "The sea", { strategy: "sample", seed: 7, maxNewTokens: 8 });
+    expect(streamed).toBe(sampled.text);
+    expect(nextTokens(lm, "The sea", { topK: 3 })).toHaveLength(3);
+  });
+
+  it("gives the same losses for the same seed", async () => {
+    expect((await trained()).losses).toEqual((await trained()).losses);
+  });
+
+  it("says that a folder needs a file system", async () => {
+    await expect(loadModel("./my-model")).rejects.toThrow(ConfigError);
+    await expect(loadModel("./my-model")).rejects.toThrow(/no file system/);
+  });
+});
