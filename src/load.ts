@@ -119,7 +119,6 @@ const MAX_POSITION_NUMBERS = 2 ** 27;
 
 /** A config with another context, as what the Transformer's constructor takes. */
 function withContext(config: ResolvedConfig, wanted: number = config.contextLength): ModelConfig {
-  const { ropeTheta, rotaryPairing, ...rest } = { ...config, contextLength: wanted };
   if (config.position === "learned" && wanted > config.contextLength) {
     throw new ConfigError(`loadModel: contextLength ${wanted} exceeds the model's table of ${config.contextLength} learned positions`, { wanted, table: config.contextLength });
   }
@@ -128,5 +127,5 @@ function withContext(config: ResolvedConfig, wanted: number = config.contextLeng
   if (config.position !== "learned" && wanted * width > MAX_POSITION_NUMBERS) {
     throw new FormatError(`${FILES.config}: a context of ${wanted} tokens needs position tables beyond ${MAX_POSITION_NUMBERS} numbers; pass contextLength up to ${Math.floor(MAX_POSITION_NUMBERS / width)}`, { wanted });
   }
-  return config.position === "rotary" ? { ...rest, ropeTheta, rotaryPairing } : rest;
+  return { ...config, contextLength: wanted };
 }

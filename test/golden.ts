@@ -1,22 +1,16 @@
 /** Golden values: tensors computed by other implementations, and the measure of closeness. */
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
+import { readSafetensors } from "../src/formats/safetensors.ts";
 import { Tensor } from "../src/tensor/tensor.ts";
 
-/** Reads a safetensors file; F32 and I64 are all that the golden files hold. */
+/** The tensors of a safetensors file, each with an array of its own. */
 export function readGolden(path: string): Map<string, Tensor> {
-  const file = readFileSync(path);
-  const headerEnd = 8 + Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString("utf8", 8, headerEnd)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-  const tensors = new Map<string, Tensor>();
-  for (const [name, { dtype, shape, data_offsets: [start, end] }] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    const bytes = file.buffer.slice(file.byteOffset + headerEnd + start, file.byteOffset + headerEnd + end) as ArrayBuffer;
-    if (dtype !== "F32" && dtype !== "I64") throw new Error(`${path}: ${name} is ${dtype}`);
-    const data = dtype === "F32" ? new Float32Array(bytes) : Float32Array.from(new BigInt64Array(bytes), Number);
-    tensors.set(name, new Tensor(data, shape));
-  }
-  return tensors;
+  const file = readSafetensors(readFileSync(path), { name: path });
+  return new Map(file.names.map((name) => {
+    const { data, shape } = file.tensor(name);
+    return [name, new Tensor(data.slice(), shape)];
+  }));
 }
 
 /** The tensor of a name that must be there. */

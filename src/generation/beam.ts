@@ -9,7 +9,7 @@ import { turns } from "../turn.ts";
 import { forwardRows } from "./forward.ts";
 import { processScores } from "./logits.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { roomAfter, topLogprobs } from "./sample.ts";
+import { nothingAllowed, roomAfter, topLogprobs } from "./sample.ts";
 import type { FinishReason, WrittenToken } from "./sample.ts";
 import { TextWriter } from "./stop.ts";
 
@@ -66,7 +66,7 @@ class Kept {
  * Searches for the best continuations of a prompt.
  *
  * @returns the numReturnSequences best hypotheses, best first; fewer if fewer exist
- * @throws AbortError through the signal, unless onAbort is "return"
+ * @throws AbortError through the signal, unless onAbort is "return"; ConfigError if the options forbid every token
  */
 export async function beamSearch(lm: LanguageModel, prompt: readonly number[], options: BeamSettings): Promise<Hypothesis[]> {
   const { room, full } = roomAfter(lm, prompt, options.maxNewTokens);
@@ -86,6 +86,7 @@ export async function beamSearch(lm: LanguageModel, prompt: readonly number[], o
     const unread = step === 0 ? [prompt] : beams.map(({ written }) => [written[written.length - 1].token]);
     const rows = forwardRows(lm, unread, kvCache);
     const grown = grow(lm, prompt, beams, rows, kept, options);
+    if (grown.beams.length === 0 && kept.hypotheses.length === 0) nothingAllowed(step);
     done = isDone(grown, kept, prompt.length, step + 1, room, options);
     beams = grown.beams;
     if (!done && beams.length > 0) kvCache.reorder(grown.parents);

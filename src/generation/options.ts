@@ -86,6 +86,7 @@ const OWN = {
  * @throws ConfigError for an unknown option, one that belongs to another strategy, or a value out of range
  */
 export function resolveOptions(lm: LanguageModel, options: GenerateOptions): ResolvedOptions {
+  if (options === null) throw new ConfigError("generate: options must be an object, got null");
   const strategy = options.strategy ?? "greedy";
   if (!Object.hasOwn(OWN, strategy)) throw new ConfigError(`generate: strategy must be "greedy", "sample" or "beam", got ${String(strategy)}`, { strategy });
   checkStrategyOptions(strategy, options);
@@ -117,18 +118,21 @@ function resolveCommon(lm: LanguageModel, options: GenerateCommon): ResolvedComm
   checkInteger("generate", "logprobs", logprobs, 0, vocabSize);
   checkNumber("generate", "repetitionPenalty", repetitionPenalty, Number.MIN_VALUE);
   checkInteger("generate", "noRepeatNgram", noRepeatNgram, 0);
+  if (typeof logitBias !== "object" || logitBias === null) throw new ConfigError(`generate: logitBias must be an object from tokens to numbers, got ${String(logitBias)}`, { logitBias });
   for (const [id, bias] of Object.entries(logitBias)) {
     checkInteger("generate", "logitBias token", Number(id), 0, vocabSize - 1);
     if (typeof bias !== "number" || Number.isNaN(bias) || bias === Infinity) throw new ConfigError(`generate: logitBias of token ${id} must be a number or -Infinity, got ${String(bias)}`, { id, bias });
   }
   if (onAbort !== "throw" && onAbort !== "return") throw new ConfigError(`generate: onAbort must be "throw" or "return", got ${String(onAbort)}`, { onAbort });
-  const eosIds = options.eosIds ?? lm.generationDefaults?.eosIds ?? (lm.tokenizer?.eosId === undefined ? [] : [lm.tokenizer.eosId]);
+  const { eosIds = lm.generationDefaults?.eosIds ?? (lm.tokenizer?.eosId === undefined ? [] : [lm.tokenizer.eosId]) } = options;
+  if (!Array.isArray(eosIds)) throw new ConfigError(`generate: eosIds must be a list of tokens, got ${String(eosIds)}`, { eosIds });
   for (const id of eosIds) checkInteger("generate", "eosIds", id, 0, vocabSize - 1);
   return { maxNewTokens, minNewTokens, stop: resolveStop(lm, options.stop), eosIds, logprobs, repetitionPenalty, noRepeatNgram, logitBias, onAbort, signal: options.signal };
 }
 
 function resolveStop(lm: LanguageModel, stop: string | readonly string[] | undefined): readonly string[] {
   const texts = stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
+  if (!Array.isArray(texts)) throw new ConfigError(`generate: stop must be a text or a list of texts, got ${String(stop)}`, { stop });
   const bad = texts.find((text) => typeof text !== "string" || text === "");
   if (bad !== undefined) throw new ConfigError(`generate: stop must be non-empty strings, got ${JSON.stringify(bad)}`, { stop });
   if (texts.length > 0 && lm.tokenizer === undefined) throw new ConfigError("generate: stop needs a tokenizer; without one end on tokens through eosIds");

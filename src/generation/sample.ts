@@ -33,6 +33,9 @@ export const chooseGreedily: Chooser = argmax;
 export function chooseBySampling({ temperature, topK, topP, seed }: Extract<ResolvedOptions, { strategy: "sample" }>): Chooser {
   const random = new Random(seed);
   return (logits) => {
+    // Seen from the greatest score, the probabilities are the same, and no division by a small temperature makes all infinite.
+    const greatest = logits[argmax(logits)];
+    for (let i = 0; i < logits.length; i++) logits[i] -= greatest;
     applyTemperature(logits, temperature);
     if (topK > 0) keepTopK(logits, topK);
     keepTopP(logits, topP);
@@ -62,7 +65,7 @@ export async function* writeTokens(lm: LanguageModel, prompt: readonly number[],
     throwIfAborted(options.signal, "generate");
     const { logits, logprobs } = forwardRow(lm, unread, kvCache);
     processScores(logits, tokens, written, options);
-    if (logits[argmax(logits)] === -Infinity) throw new ConfigError("generate: logitBias and the other options forbid every token; allow at least one", { written });
+    if (logits[argmax(logits)] === -Infinity) nothingAllowed(written);
     const token = choose(logits);
     if (options.eosIds.includes(token)) return "stop";
     tokens.push(token);
@@ -70,6 +73,11 @@ export async function* writeTokens(lm: LanguageModel, prompt: readonly number[],
     yield { token, logprob: logprobs[token], topLogprobs: topLogprobs(logprobs, options.logprobs) };
   }
   return full;
+}
+
+/** Throws the error for options that leave no token to write after `written` ones. */
+export function nothingAllowed(written: number): never {
+  throw new ConfigError("generate: logitBias and the other options forbid every token; allow at least one", { written });
 }
 
 /** The `count` likeliest tokens of a row of log-probabilities, likeliest first. */

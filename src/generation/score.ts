@@ -53,10 +53,11 @@ export interface NextToken {
  */
 export function nextTokens(lm: LanguageModel, prompt: Prompt, options: { topK?: number } = {}): NextToken[] {
   checkOptions("nextTokens", options, ["topK"]);
+  const tokens = promptTokens("nextTokens", lm, prompt);
   const { vocabSize } = lm.model.config;
   const { topK = Math.min(10, vocabSize) } = options;
   checkInteger("nextTokens", "topK", topK, 1, vocabSize);
-  const { logprobs } = forwardRow(lm, promptTokens("nextTokens", lm, prompt), lm.model.newCache());
+  const { logprobs } = forwardRow(lm, tokens, lm.model.newCache());
   const utf8 = new TextDecoder();
   return likeliest(logprobs, topK).map((token) => ({
     token,

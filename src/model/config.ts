@@ -62,6 +62,9 @@ const CHOICES = {
   rotaryPairing: ["halves", "pairs"],
 } as const;
 
+/** Defaults of rotary positions. */
+const ROTARY = { ropeTheta: 10_000, rotaryPairing: "halves" } as const;
+
 /**
  * Fills in the defaults and checks that the sizes fit together.
  *
@@ -77,7 +80,9 @@ export function resolveConfig(config: ModelConfig): ResolvedConfig {
     checkInteger("ModelConfig", name, config[name], 1, 2 ** 31 - 1);
   }
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as ModelConfig;
-  if (given.position !== "rotary" && (given.ropeTheta !== undefined || given.rotaryPairing !== undefined)) {
+  // A resolved config names the defaults even where they mean nothing, and must be accepted again.
+  const { ropeTheta = ROTARY.ropeTheta, rotaryPairing = ROTARY.rotaryPairing } = given;
+  if (given.position !== "rotary" && (ropeTheta !== ROTARY.ropeTheta || rotaryPairing !== ROTARY.rotaryPairing)) {
     throw new ConfigError(`ModelConfig: ropeTheta and rotaryPairing need position "rotary", got position "${given.position ?? "learned"}"`);
   }
   const resolved: ResolvedConfig = {
@@ -89,8 +94,7 @@ export function resolveConfig(config: ModelConfig): ResolvedConfig {
     activation: "geluTanh",
     gated: false,
     position: "learned",
-    ropeTheta: 10_000,
-    rotaryPairing: "halves",
+    ...ROTARY,
     bias: true,
     tieEmbeddings: true,
     dropout: 0,

@@ -1,6 +1,6 @@
 /** Making tensors from numbers, from nothing and from chance. */
 import { ConfigError, ShapeError, checkOptions } from "../errors.ts";
-import type { Random } from "../random.ts";
+import { Random } from "../random.ts";
 import { allocate, allocateZeros } from "./scope.ts";
 import { checkShape, formatShape, sizeOf } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
@@ -89,22 +89,27 @@ export function alike(x: Tensor, value = 0): Tensor {
   return full(x.shape, value);
 }
 
-/** A tensor of standard normal numbers from a seeded generator. */
-export function randn(shape: readonly number[], random: Random, options?: TensorOptions): Tensor {
+/**
+ * A tensor of standard normal numbers: `randn([2, 3], new Random(1))` draws from a generator that goes on, and
+ * `randn([2, 3], 1)` from a fresh one with that seed. Default seed 0.
+ */
+export function randn(shape: readonly number[], source: Random | number = 0, options?: TensorOptions): Tensor {
   checkShape("randn", shape);
   checkOptions("randn", options, OPTIONS);
-  if (typeof random?.normal !== "function") throw new ConfigError("randn: needs a Random as its second argument, e.g. randn([2, 3], new Random(1))");
+  if (!(source instanceof Random) && typeof source !== "number") {
+    throw new ConfigError("randn: the second argument must be a Random or a seed, e.g. randn([2, 3], new Random(1))");
+  }
+  const random = source instanceof Random ? source : new Random(source);
   const data = allocate(sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = random.normal();
   return new Tensor(data, [...shape], options?.requiresGrad ?? false);
 }
 
-/** The numbers start, start + step, … below `end`: `arange(4)` is [0, 1, 2, 3]. */
-export function arange(end: number, options: { start?: number; step?: number } = {}): Tensor {
-  checkOptions("arange", options, ["start", "step"]);
-  const { start = 0, step = 1 } = options;
+/** The numbers from `start` on, in steps of `step`, up to but without `end`: `arange(4)` and `arange(0, 4)` are [0, 1, 2, 3]. */
+export function arange(start: number, end?: number, step = 1): Tensor {
+  if (end === undefined) return arange(0, start, step);
   const length = Math.max(0, Math.ceil((end - start) / step));
-  if (!Number.isFinite(length)) throw new ConfigError(`arange: end, start and step must be finite and step not 0, got ${end}, ${start}, ${step}`);
+  if (!Number.isFinite(length)) throw new ConfigError(`arange: start, end and step must be finite and step not 0, got ${start}, ${end}, ${step}`);
   const data = allocate(length);
   for (let i = 0; i < length; i++) data[i] = start + i * step;
   return new Tensor(data, [length]);

@@ -113,12 +113,18 @@ function depth(at: Scope): number {
   return count;
 }
 
-function collectTensors(value: unknown, into: Set<Tensor>): void {
-  if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return;
+function collectTensors(value: unknown, into: Set<Tensor>, seen: Set<object> = new Set()): void {
+  if (value === null || typeof value !== "object" || ArrayBuffer.isView(value) || seen.has(value)) return;
+  seen.add(value); // an object may contain itself
   if (isTensor(value)) into.add(value);
-  else if (Array.isArray(value)) for (const item of value) collectTensors(item, into);
-  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into);
-  else if (Object.getPrototypeOf(value) === Object.prototype) for (const item of Object.values(value)) collectTensors(item, into);
+  else if (Array.isArray(value)) for (const item of value) collectTensors(item, into, seen);
+  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into, seen);
+  else if (isPlain(value)) for (const item of Object.values(value)) collectTensors(item, into, seen);
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** Recognises a tensor without importing its class, which would make a cycle. */

@@ -39,22 +39,28 @@ export function softmaxBackward(gradX: Float32Array, gradOut: Float32Array, y: F
   }
 }
 
-/** ln Σ e^x of one row; -Infinity if all are -Infinity. */
-export function rowLogSumExp(x: Float32Array, start: number, count: number): number {
-  const shift = rowShift(x, start, count);
+/** Σ e^(x - shift) of x[start .. start + count]. */
+function exponentialSum(x: Float32Array, start: number, count: number, shift: number): number {
   let sum = 0;
   for (let c = start; c < start + count; c++) sum += exp(x[c] - shift);
-  return shift + log(sum);
+  return sum;
 }
 
-/** out = x - ln Σ e^x. A row of -Infinity alone stays so. */
+/** ln Σ e^x of x[start .. start + count]; -Infinity if all are -Infinity. */
+export function rowLogSumExp(x: Float32Array, start: number, count: number): number {
+  const shift = rowShift(x, start, count);
+  return shift + log(exponentialSum(x, start, count, shift));
+}
+
+/** out = (x - max) - ln Σ e^(x - max). A row of -Infinity alone stays so. */
 export function logSoftmax(out: Float32Array, x: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
-    const stop = start + cols;
-    const logSumExp = rowLogSumExp(x, start, cols);
-    const offset = logSumExp === -Infinity ? 0 : logSumExp;
-    for (let c = start; c < stop; c++) out[c] = x[c] - offset;
+    const shift = rowShift(x, start, cols);
+    const sum = exponentialSum(x, start, cols, shift);
+    // Not x - (max + ln Σ): beside a huge maximum the logarithm would be lost.
+    const offset = sum === 0 ? 0 : log(sum);
+    for (let c = start; c < start + cols; c++) out[c] = x[c] - shift - offset;
   }
 }
 
