@@ -19,8 +19,8 @@ export interface BenchCase {
   /** Unique; the command line selects by parts of it. */
   name: string;
   unit: Unit;
-  /** Floating-point operations, bytes, tokens or rows of one run. */
-  work: number;
+  /** Floating-point operations, bytes, tokens or rows of one run; a function, asked after `setup`, where only the data can tell. */
+  work: number | (() => number);
   /** Makes data and models, untimed, and gives back what is timed: a function that may be asynchronous. */
   setup(): Run | Promise<Run>;
   /** The name of an earlier case of the same unit, whose rate this one's is divided by. */
@@ -159,9 +159,8 @@ export function collectCases(subjects: readonly Subject[]): SelectedCase[] {
   const seen = new Map<string, SelectedCase>();
   for (const { name: subject, cases } of subjects) {
     for (const each of cases) {
-      const { name, unit, work, baseline } = each;
+      const { name, unit, baseline } = each;
       if (seen.has(name)) throw new Error(`bench: two cases are called "${name}"`);
-      if (!(work > 0)) throw new Error(`bench: the work of "${name}" must be positive, got ${work}`);
       if (baseline !== undefined && seen.get(baseline)?.unit !== unit) {
         throw new Error(`bench: "${name}" needs its baseline "${baseline}" before it, in ${unit}`);
       }
@@ -190,10 +189,13 @@ export async function runCases(
 }
 
 async function runCase(each: SelectedCase, settings: Settings, clock: () => number, rates: ReadonlyMap<string, number>): Promise<Outcome> {
-  const { subject, name, unit, work, baseline, unavailable } = each;
+  const { subject, name, unit, baseline, unavailable } = each;
   if (unavailable !== undefined) return { kind: "skipped", subject, name, reason: unavailable };
   try {
-    const { samples, repeats } = await measure(await each.setup(), settings, clock);
+    const run = await each.setup();
+    const work = typeof each.work === "number" ? each.work : each.work();
+    if (!(work > 0)) throw new Error(`the work of a run must be positive, got ${work}`);
+    const { samples, repeats } = await measure(run, settings, clock);
     const { median, q1, q3, min, max } = summarize(samples);
     const rate = work / UNITS[unit] / (median / 1000);
     const base = baseline === undefined ? undefined : rates.get(baseline);

@@ -18,13 +18,13 @@ function sumOf(values: Float32Array): number {
   return sum0 + sum1 + sum2 + sum3;
 }
 
-/** The two cases of one layer: reading its weights, and using them. */
+/** The two cases of one layer: only adding up its weights, and using them. */
 function layerCases(dIn: number, dOut: number, name: string): BenchCase[] {
   const sizes = `${dIn}×${dOut}`;
   const common = { unit: "GB/s", work: 4 * dIn * dOut } as const;
   const sum: BenchCase = {
     ...common,
-    name: `matrix-vector ${sizes} plain sum of the weights`,
+    name: `matrix-vector sum ${sizes}`,
     setup: () => {
       const weights = uniformArray(dIn * dOut, 2);
       return () => sumOf(weights);

@@ -1,6 +1,6 @@
 /** What the benchmarks print and write: the machine, a table for people, and one JSON object for programs. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { backend } from "heed";
@@ -81,8 +81,12 @@ function withoutKind<T extends Outcome>({ kind: _kind, ...rest }: T): Omit<T, "k
 export function writeReport(path: string, report: Report): void {
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = `${path}.${process.pid}.tmp`;
-  writeFileSync(unfinished, `${JSON.stringify(report, null, 1)}\n`);
-  renameSync(unfinished, path);
+  try {
+    writeFileSync(unfinished, `${JSON.stringify(report, null, 1)}\n`);
+    renameSync(unfinished, path);
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
 }
 
 /** The lines above the table. */

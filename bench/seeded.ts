@@ -32,9 +32,8 @@ export function llamaWithUniformWeights(config: ModelConfig, seed: number): Tran
   const parameters = new Map<string, Float32Array>();
   for (const [name, size] of llamaSizes(resolved)) {
     const values = uniformArray(size, seed + parameters.size);
-    const norm = name.includes("orm"); // norm1, norm2, finalNorm: gains around 1
-    const std = 1 / Math.sqrt(resolved.dModel);
-    for (let i = 0; i < size; i++) values[i] = norm ? 1 + 0.1 * values[i] : std * values[i];
+    const [centre, width] = /norm/i.test(name) ? [1, 0.1] : [0, 1 / Math.sqrt(resolved.dModel)];
+    for (let i = 0; i < size; i++) values[i] = centre + width * values[i];
     parameters.set(name, values);
   }
   return new Transformer(config, { parameters });

@@ -34,15 +34,53 @@ const LARGE_VOCAB = 4096;
 const corpusTokenizer = once(() => BPETokenizer.train(corpus.read(), { vocabSize: SMALL_VOCAB }));
 const shakespeareTokenizer = once(() => BPETokenizer.train(shakespeare.read(), { vocabSize: LARGE_VOCAB }));
 
-/** The work is known only with the text, and `--list` should not have to make one: about so many bytes are a stand-in nobody sees. */
 function textCase(name: string, text: Text, makeRun: (text: string) => Run): BenchCase {
   return {
     name: `tokenizer ${name}`,
     unit: "MB/s",
-    get work() {
-      return Buffer.byteLength(text.read());
-    },
+    work: () => Buffer.byteLength(text.read()),
     ...(text.unavailable !== undefined && { unavailable: text.unavailable }),
     setup: () => makeRun(text.read()),
   };
 }
+
+function encodeCase(text: Text, vocabSize: number, tokenizer: () => BPETokenizer): BenchCase {
+  return textCase(`encode ${text.name}, vocabulary ${vocabSize}`, text, (content) => {
+    const learnt = tokenizer();
+    return () => learnt.encode(content).length;
+  });
+}
+
+function decodeCase(text: Text, vocabSize: number, tokenizer: () => BPETokenizer): BenchCase {
+  return textCase(`decode ${text.name}, vocabulary ${vocabSize}`, text, (content) => {
+    const tokens = tokenizer().encode(content);
+    return () => tokenizer().decode(tokens).length;
+  });
+}
+
+/** The embedded corpus has no pairs left at about 3,400 tokens, where learning ends. */
+function learnCase(text: Text, vocabSize: number): BenchCase {
+  return textCase(`BPE training ${text.name}, vocabulary ${vocabSize}`, text, (content) => () => BPETokenizer.train(content, { vocabSize }).merges.length);
+}
+
+/** One word without an end: what is quadratic in the length of a word shows here. The vocabulary knows runs of 2, 4, 8 … letters. */
+function longWordCase(length: number): BenchCase {
+  const word: Text = { name: "", read: () => "a".repeat(length) };
+  return textCase(`encode ${length.toLocaleString("en-US")} × "a"`, word, (content) => {
+    const learnt = BPETokenizer.train("a".repeat(4096), { vocabSize: 300 });
+    return () => learnt.encode(content).length;
+  });
+}
+
+/** Tokenizers. */
+export const tokenizer: Subject = {
+  name: "tokenizer",
+  cases: [
+    encodeCase(corpus, SMALL_VOCAB, corpusTokenizer),
+    encodeCase(shakespeare, LARGE_VOCAB, shakespeareTokenizer),
+    longWordCase(100_000),
+    decodeCase(corpus, SMALL_VOCAB, corpusTokenizer),
+    decodeCase(shakespeare, LARGE_VOCAB, shakespeareTokenizer),
+    ...[corpus, shakespeare].flatMap((text) => [SMALL_VOCAB, LARGE_VOCAB].map((vocabSize) => learnCase(text, vocabSize))),
+  ],
+};

@@ -37,7 +37,7 @@ export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>)
   return difference / scale;
 }
 
-/** Asserts that two tensors have the same shape and lie within a tolerance of each other. */
+/** Asserts that two tensors have the same shape and lie within a tolerance of each other. With HEED_ERRORS=1 it prints every distance. */
 export function expectClose(actual: Tensor, expected: Tensor, tolerance: number, name: string): void {
   expect(actual.shape, `shape of ${name}`).toEqual(expected.shape);
   const error = distance(actual.data, expected.data);

@@ -29,8 +29,6 @@ export interface OpCase {
   readonly run: (...inputs: Tensor[]) => Tensor;
   /** Greatest distance from another implementation's result, and from its gradients. */
   readonly tolerance: { readonly forward: number; readonly gradient: number };
-  /** Whether finite differences can check it; not where the function has a random part that changes between calls. */
-  readonly gradCheck: boolean;
   /** Larger shapes of the same inputs, as they occur in models, for timing. */
   readonly large?: Readonly<Record<string, readonly number[]>>;
 }
@@ -80,12 +78,12 @@ export function drawInputs({ inputs, large }: OpCase, seed: number, size: "small
 }
 
 type Inputs = Readonly<Record<string, OpInput>>;
-type Extras = Partial<Pick<OpCase, "tolerance" | "gradCheck" | "large">>;
+type Extras = Partial<Pick<OpCase, "tolerance" | "large">>;
 
 /** A case whose function has options: they are stated once and both shown and used. */
 function withOptions<O extends object>(name: string, inputs: Inputs, attributes: O, run: (options: O) => OpCase["run"], extras: Extras = {}): OpCase {
   const tolerance = { forward: 1e-5, gradient: 1e-4 };
-  return { name, inputs, attributes: attributes as Record<string, unknown>, run: run(attributes), tolerance, gradCheck: true, ...extras };
+  return { name, inputs, attributes: attributes as Record<string, unknown>, run: run(attributes), tolerance, ...extras };
 }
 
 function plain(name: string, inputs: Inputs, run: OpCase["run"], extras: Extras = {}): OpCase {

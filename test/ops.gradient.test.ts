@@ -16,9 +16,7 @@ function check({ inputs, run }: Pick<OpCase, "inputs" | "run">, drawn: Tensor[])
     const rest = [...leaves];
     return run(...drawn.map((tensor, i) => (differentiable[i] ? (rest.shift() as Tensor) : tensor)));
   };
-  const result = gradCheck(fn, drawn.filter((_, i) => differentiable[i]), { tolerance: 2e-4 });
-  if (process.env.HEED_ERRORS !== undefined) console.log(`gradCheck: ${result.maxError.toExponential(1)}`);
-  return result;
+  return gradCheck(fn, drawn.filter((_, i) => differentiable[i]), { tolerance: 2e-4 });
 }
 
 function expectOk({ ok, maxError, worst }: GradCheckResult): void {
@@ -26,7 +24,7 @@ function expectOk({ ok, maxError, worst }: GradCheckResult): void {
 }
 
 describe("gradCheck accepts", () => {
-  it.each(opCases.filter((opCase) => opCase.gradCheck))("$name", (opCase) => {
+  it.each(opCases)("$name", (opCase) => {
     expectOk(check(opCase, drawInputs(opCase, 3)));
   });
 

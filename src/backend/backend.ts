@@ -63,7 +63,8 @@ export interface AdamWScalars {
 /** Length of the fixed chunks whose partial sums `sumSquares` writes. */
 export const SUM_CHUNK = 4096;
 
-/** All kernels of a backend. */
+/** All kernels of a backend. Each signature shows arrays, sizes and range on lines of their own. */
+// prettier-ignore
 export interface Kernels {
   add: BinaryKernel;
   sub: BinaryKernel;
@@ -98,26 +99,66 @@ export interface Kernels {
   siluBackward: UnaryBackwardKernel;
 
   /** out [outer, inner] = Σ over axis of x [outer, axis, inner]; begin, end over the outer · inner outputs. */
-  sumAxis(out: Float32Array, x: Float32Array, outer: number, axis: number, inner: number, begin: number, end: number): void;
-  /** out and indices [outer, inner]: the greatest of x [outer, axis, inner] and where it stands (the first of equals); begin, end over outputs. NaN wins. */
-  maxAxis(out: Float32Array, indices: Int32Array, x: Float32Array, outer: number, axis: number, inner: number, begin: number, end: number): void;
+  sumAxis(
+    out: Float32Array, x: Float32Array,
+    outer: number, axis: number, inner: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * out and indices [outer, inner]: the greatest of x [outer, axis, inner] and where it stands (the first of equals);
+   * begin, end over outputs. NaN wins.
+   */
+  maxAxis(
+    out: Float32Array, indices: Int32Array, x: Float32Array,
+    outer: number, axis: number, inner: number,
+    begin: number, end: number,
+  ): void;
   /** gradX [outer, axis, inner]: gradOut [outer, inner] at `indices`, 0 elsewhere; begin, end over outer · inner. */
-  maxAxisBackward(gradX: Float32Array, gradOut: Float32Array, indices: Int32Array, outer: number, axis: number, inner: number, begin: number, end: number): void;
-  /** partials[c] = Σ x² over chunk c of SUM_CHUNK values of x [size], the last chunk shorter; begin, end over chunks. Add the partials in order. */
+  maxAxisBackward(
+    gradX: Float32Array, gradOut: Float32Array, indices: Int32Array,
+    outer: number, axis: number, inner: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * partials[c] = Σ x² over chunk c of SUM_CHUNK values of x [size], the last chunk shorter; begin, end over chunks.
+   * Add the partials in order.
+   */
   sumSquares(partials: Float64Array, x: Float32Array, size: number, begin: number, end: number): void;
 
   /** out [outer, repeat, inner]: each x [outer, inner] row repeated; begin, end over outer. */
-  expand(out: Float32Array, x: Float32Array, outer: number, repeat: number, inner: number, begin: number, end: number): void;
-  /** Swaps two axes: out [outer, cols, middle, rows, inner] from x [outer, rows, middle, cols, inner]; begin, end over outer · cols. */
-  transpose(out: Float32Array, x: Float32Array, outer: number, rows: number, middle: number, cols: number, inner: number, begin: number, end: number): void;
-  /** Copies run r of `length` floats from x[r · xStride + xStart] to out[r · outStride + outStart]; begin, end over runs. Slice, concat and their gradients. */
-  copyRuns(out: Float32Array, x: Float32Array, length: number, outStride: number, outStart: number, xStride: number, xStart: number, begin: number, end: number): void;
+  expand(
+    out: Float32Array, x: Float32Array,
+    outer: number, repeat: number, inner: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * Swaps two axes: out [outer, cols, middle, rows, inner] from x [outer, rows, middle, cols, inner]; begin, end over
+   * outer · cols.
+   */
+  transpose(
+    out: Float32Array, x: Float32Array,
+    outer: number, rows: number, middle: number, cols: number, inner: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * Copies run r of `length` floats from x[r · xStride + xStart] to out[r · outStride + outStart]; begin, end over
+   * runs. Slice, concat and their gradients.
+   */
+  copyRuns(
+    out: Float32Array, x: Float32Array,
+    length: number, outStride: number, outStart: number, xStride: number, xStart: number,
+    begin: number, end: number,
+  ): void;
 
   /**
    * out [batch, m, n] = A · B with A [batch, m, k] (or stored [batch, k, m] with transposeA = 1) and
    * B [batch, k, n] (or stored [batch, n, k] with transposeB = 1); begin, end over the batch · m rows of out.
    */
-  matmul(out: Float32Array, a: Float32Array, b: Float32Array, batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number, begin: number, end: number): void;
+  matmul(
+    out: Float32Array, a: Float32Array, b: Float32Array,
+    batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number,
+    begin: number, end: number,
+  ): void;
 
   /** Each row to probabilities; the row maximum is subtracted first. */
   softmax: RowKernel;
@@ -126,50 +167,123 @@ export interface Kernels {
   logSoftmax: RowKernel;
   logSoftmaxBackward: RowBackwardKernel;
 
-  /** (x - mean) · rstd · weight + bias per row of x [rows, cols]; mean, rstd [rows] are kept for the backward pass; begin, end over rows. */
-  layerNorm(out: Float32Array, mean: Float32Array, rstd: Float32Array, x: Float32Array, weight: Float32Array, bias: Float32Array, rows: number, cols: number, eps: number, begin: number, end: number): void;
+  /**
+   * (x - mean) · rstd · weight + bias per row of x [rows, cols]; mean, rstd [rows] are kept for the backward pass;
+   * begin, end over rows.
+   */
+  layerNorm(
+    out: Float32Array, mean: Float32Array, rstd: Float32Array, x: Float32Array, weight: Float32Array,
+    bias: Float32Array,
+    rows: number, cols: number, eps: number,
+    begin: number, end: number,
+  ): void;
   /** begin, end over rows. */
-  layerNormBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, weight: Float32Array, mean: Float32Array, rstd: Float32Array, rows: number, cols: number, begin: number, end: number): void;
+  layerNormBackward(
+    gradX: Float32Array, gradOut: Float32Array, x: Float32Array, weight: Float32Array, mean: Float32Array,
+    rstd: Float32Array,
+    rows: number, cols: number,
+    begin: number, end: number,
+  ): void;
   /** gradWeight, gradBias [cols]; begin, end over cols. */
-  layerNormBackwardParameters(gradWeight: Float32Array, gradBias: Float32Array, gradOut: Float32Array, x: Float32Array, mean: Float32Array, rstd: Float32Array, rows: number, cols: number, begin: number, end: number): void;
+  layerNormBackwardParameters(
+    gradWeight: Float32Array, gradBias: Float32Array, gradOut: Float32Array, x: Float32Array, mean: Float32Array,
+    rstd: Float32Array,
+    rows: number, cols: number,
+    begin: number, end: number,
+  ): void;
   /** x · rstd · weight with rstd = 1 / √(mean(x²) + eps) [rows]; begin, end over rows. */
-  rmsNorm(out: Float32Array, rstd: Float32Array, x: Float32Array, weight: Float32Array, rows: number, cols: number, eps: number, begin: number, end: number): void;
+  rmsNorm(
+    out: Float32Array, rstd: Float32Array, x: Float32Array, weight: Float32Array,
+    rows: number, cols: number, eps: number,
+    begin: number, end: number,
+  ): void;
   /** begin, end over rows. */
-  rmsNormBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, weight: Float32Array, rstd: Float32Array, rows: number, cols: number, begin: number, end: number): void;
+  rmsNormBackward(
+    gradX: Float32Array, gradOut: Float32Array, x: Float32Array, weight: Float32Array, rstd: Float32Array,
+    rows: number, cols: number,
+    begin: number, end: number,
+  ): void;
   /** gradWeight [cols]; begin, end over cols. */
-  rmsNormBackwardParameters(gradWeight: Float32Array, gradOut: Float32Array, x: Float32Array, rstd: Float32Array, rows: number, cols: number, begin: number, end: number): void;
+  rmsNormBackwardParameters(
+    gradWeight: Float32Array, gradOut: Float32Array, x: Float32Array, rstd: Float32Array,
+    rows: number, cols: number,
+    begin: number, end: number,
+  ): void;
 
-  /** out [count, cols] = table [tableRows, cols] at ids [count]; begin, end over count. Ids are in range: the caller checked. */
-  gather(out: Float32Array, table: Float32Array, ids: Int32Array, count: number, cols: number, begin: number, end: number): void;
-  /** gradTable [tableRows, cols]: each gradOut [count, cols] row added to the row of its id, others 0; begin, end over tableRows. */
-  scatterAdd(gradTable: Float32Array, gradOut: Float32Array, ids: Int32Array, count: number, tableRows: number, cols: number, begin: number, end: number): void;
+  /**
+   * out [count, cols] = table [tableRows, cols] at ids [count]; begin, end over count. Ids are in range: the caller
+   * checked.
+   */
+  gather(
+    out: Float32Array, table: Float32Array, ids: Int32Array,
+    count: number, cols: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * gradTable [tableRows, cols]: each gradOut [count, cols] row added to the row of its id, others 0; begin, end over
+   * tableRows.
+   */
+  scatterAdd(
+    gradTable: Float32Array, gradOut: Float32Array, ids: Int32Array,
+    count: number, tableRows: number, cols: number,
+    begin: number, end: number,
+  ): void;
 
   /**
    * Rotates pairs of x [heads, seq, headDim] by the angles whose cos and sin stand in [seq, headDim / 2] tables. pairs = 0
    * pairs element i with i + headDim / 2 (halves), pairs = 1 with its neighbour; inverse = 1 turns back, which is the
    * gradient. begin, end over heads.
    */
-  rotary(out: Float32Array, x: Float32Array, cos: Float32Array, sin: Float32Array, heads: number, seq: number, headDim: number, pairs: number, inverse: number, begin: number, end: number): void;
+  rotary(
+    out: Float32Array, x: Float32Array, cos: Float32Array, sin: Float32Array,
+    heads: number, seq: number, headDim: number, pairs: number, inverse: number,
+    begin: number, end: number,
+  ): void;
 
   /**
    * softmax(scale · q kᵀ, causal) v, one score row at a time, never a [seq, keyLen] matrix.
    * out, q [batch, nHeads, seq, headDim]; k, v [batch, nKvHeads, keyRows, headDim]; logSumExp [batch, nHeads, seq] is kept
    * for the backward pass; begin, end over batch · nHeads.
    */
-  attention(out: Float32Array, logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array, sizes: AttentionSizes, scale: number, begin: number, end: number): void;
-  /** Gradients of `attention`; weights are recomputed from logSumExp. gradK, gradV [batch, nKvHeads, keyRows, headDim]; begin, end over batch · nKvHeads. */
-  attentionBackward(gradQ: Float32Array, gradK: Float32Array, gradV: Float32Array, gradOut: Float32Array, out: Float32Array, logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array, sizes: AttentionSizes, scale: number, begin: number, end: number): void;
+  attention(
+    out: Float32Array, logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array,
+    sizes: AttentionSizes, scale: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * Gradients of `attention`; weights are recomputed from logSumExp. gradK, gradV [batch, nKvHeads, keyRows,
+   * headDim]; begin, end over batch · nKvHeads.
+   */
+  attentionBackward(
+    gradQ: Float32Array, gradK: Float32Array, gradV: Float32Array, gradOut: Float32Array, out: Float32Array,
+    logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array,
+    sizes: AttentionSizes, scale: number,
+    begin: number, end: number,
+  ): void;
 
   /**
    * losses [rows]: -log softmax(logits [rows, cols]) at targets [rows], 0 where the target is ignoreIndex; with smoothing
    * s the target distribution is (1 - s) one-hot + s uniform. logSumExp [rows] is kept; begin, end over rows.
    */
-  crossEntropy(losses: Float32Array, logSumExp: Float32Array, logits: Float32Array, targets: Int32Array, rows: number, cols: number, ignoreIndex: number, labelSmoothing: number, begin: number, end: number): void;
+  crossEntropy(
+    losses: Float32Array, logSumExp: Float32Array, logits: Float32Array, targets: Int32Array,
+    rows: number, cols: number, ignoreIndex: number, labelSmoothing: number,
+    begin: number, end: number,
+  ): void;
   /** gradLogits = factor · (softmax - target distribution), 0 for ignored rows; begin, end over rows. */
-  crossEntropyBackward(gradLogits: Float32Array, logSumExp: Float32Array, logits: Float32Array, targets: Int32Array, rows: number, cols: number, ignoreIndex: number, labelSmoothing: number, factor: number, begin: number, end: number): void;
+  crossEntropyBackward(
+    gradLogits: Float32Array, logSumExp: Float32Array, logits: Float32Array, targets: Int32Array,
+    rows: number, cols: number, ignoreIndex: number, labelSmoothing: number, factor: number,
+    begin: number, end: number,
+  ): void;
 
   /** One AdamW step into fresh arrays; begin, end over elements. */
-  adamW(paramOut: Float32Array, mOut: Float32Array, vOut: Float32Array, param: Float32Array, grad: Float32Array, m: Float32Array, v: Float32Array, scalars: AdamWScalars, begin: number, end: number): void;
+  adamW(
+    paramOut: Float32Array, mOut: Float32Array, vOut: Float32Array, param: Float32Array, grad: Float32Array,
+    m: Float32Array, v: Float32Array,
+    scalars: AdamWScalars,
+    begin: number, end: number,
+  ): void;
 }
 
 /** What runs now, and why not more. */

@@ -61,7 +61,7 @@ export function nextTokens(lm: LanguageModel, prompt: Prompt, options: { topK?: 
   const utf8 = new TextDecoder();
   return likeliest(logprobs, topK).map((token) => ({
     token,
-    text: lm.tokenizer === undefined || token >= lm.tokenizer.vocabSize ? "" : utf8.decode(lm.tokenizer.tokenBytes(token)),
+    text: lm.tokenizer?.idToToken(token) === undefined ? "" : utf8.decode(lm.tokenizer.tokenBytes(token)),
     prob: exp(logprobs[token]),
     logprob: logprobs[token],
   }));

@@ -47,14 +47,16 @@ function overlap(text: string, stop: string): number {
 
 /** Writes tokens as text, after a prompt: tokens at its border read as they do in the whole text. */
 export class TextWriter {
+  readonly #tokenizer: Tokenizer | undefined;
   readonly #decoder: StreamDecoder | undefined;
   readonly #matcher: StopMatcher;
 
   /** @param tokenizer without one, all text is "" */
   constructor(tokenizer: Tokenizer | undefined, prompt: readonly number[], stops: readonly string[]) {
+    this.#tokenizer = tokenizer;
     this.#decoder = tokenizer?.decoder({ skipSpecial: true });
     this.#matcher = new StopMatcher(stops);
-    for (const token of prompt) this.#decoder?.push(token);
+    for (const token of prompt) this.#decode(token);
   }
 
   /** Whether the last tokens' text is not certain yet. */
@@ -64,12 +66,17 @@ export class TextWriter {
 
   /** Takes a token; gives the text that has become certain, and whether a stop text has come. */
   push(token: number): { text: string; stopped: boolean } {
-    return this.#matcher.push(this.#decoder?.push(token) ?? "");
+    return this.#matcher.push(this.#decode(token));
   }
 
   /** The rest of the text, when no more tokens come. */
   flush(): string {
     const { text, stopped } = this.#matcher.push(this.#decoder?.flush() ?? "");
     return stopped ? text : text + this.#matcher.flush();
+  }
+
+  /** A model's vocabulary may be larger than its tokenizer's, to a round number: what is beyond has no text. */
+  #decode(token: number): string {
+    return this.#tokenizer?.idToToken(token) === undefined ? "" : this.#decoder?.push(token) ?? "";
   }
 }

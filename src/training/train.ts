@@ -151,8 +151,8 @@ class TrainingRun {
     this.#batchRandom = new Random(resume?.batchRandom ?? seeds.uint32());
     this.#dropoutRandom = new Random(resume?.dropoutRandom ?? seeds.uint32());
     if (resume === undefined) return;
+    this.#optimizer.restore(resume.optimizer); // first, since it refuses the state of another model before the model is changed
     assignParameters(this.#parameters, resume.parameters);
-    this.#optimizer.restore(resume.optimizer);
     this.#step = resume.optimizer.step;
   }
 
@@ -230,6 +230,9 @@ function resolve(model: Transformer, tokens: ArrayLike<number>, options: TrainOp
   checkInteger("train", "seed", seed, Number.MIN_SAFE_INTEGER);
   checkNumber("train", "labelSmoothing", labelSmoothing, 0, 1);
   checkNumber("train", "gradClip", gradClip, 0);
+  if (options.resume !== undefined && !(options.resume?.parameters instanceof Map && options.resume.optimizer?.m instanceof Map)) {
+    throw new ConfigError("train: resume must be a state, as training.state() or loadCheckpoint gives it");
+  }
   const schedule = resolveSchedule(options, maxSteps);
   const { evalEvery = Math.max(1, Math.floor(maxSteps / 10)), evalWindows = 64 } = options;
   checkInteger("train", "evalEvery", evalEvery, 1);

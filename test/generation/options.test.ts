@@ -21,7 +21,7 @@ interface Flip {
 /** An option without a row here does not compile. */
 const common: Readonly<Record<keyof GenerateCommon, Flip>> = {
   maxNewTokens: { from: 3, to: () => 5 },
-  minNewTokens: { beside: ({ tokens }) => ({ eosIds: tokens }), to: () => 6 },
+  minNewTokens: { beside: ({ tokens }) => ({ eosIds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].filter((token) => token !== tokens[0]) }), to: () => 8 },
   stop: { to: ({ text }) => text[2] },
   eosIds: { from: [], to: ({ tokens }) => [tokens[2]] },
   logprobs: { to: () => 2 },

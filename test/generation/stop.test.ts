@@ -123,6 +123,11 @@ describe("TextWriter", () => {
     expect(writer.push(letters.encode("c")[0])).toEqual({ text: "c", stopped: false });
   });
 
+  it("writes nothing for a token that only the model has", () => {
+    const writer = new TextWriter(letters, [99, 0], []);
+    expect([11, 12, 0].map((token) => writer.push(token).text)).toEqual(["l", "", "a"]);
+  });
+
   it("writes nothing without a tokenizer", () => {
     const writer = new TextWriter(undefined, [1], []);
     expect(writer.push(2)).toEqual({ text: "", stopped: false });
