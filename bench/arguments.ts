@@ -5,7 +5,7 @@ import type { SelectedCase } from "./harness.ts";
 /** What `--help` prints. */
 export const HELP = `Measures heed on this machine.
 
-  npm run bench                               every case, about four minutes
+  npm run bench                               every case, about two minutes
   npm run bench -- --quick                    fewer samples, at most a minute
   npm run bench -- matmul "prefill 256"       cases whose name or subject contains one of these texts, with their baselines
 

@@ -40,11 +40,8 @@ async function main(): Promise<void> {
     },
   });
   const report = addOutcomes(started, outcomes);
-  try {
-    if (json !== undefined) writeReport(json, report);
-  } finally {
-    console.log(`\n${JSON.stringify(report)}`); // a path that cannot be written must not lose minutes of measuring
-  }
+  console.log(`\n${JSON.stringify(report)}`); // first, because a path that cannot be written must not lose minutes of measuring
+  if (json !== undefined) writeReport(json, report);
 }
 
 try {

@@ -63,11 +63,18 @@ export function keepTopK(scores: Scores, k: number): void {
 export function keepTopP(scores: Scores, p: number): void {
   if (p >= 1) return;
   const probs = toProbabilities(scores);
-  const order = likeliest(scores, scores.length);
-  let reached = 0;
-  for (const token of order) {
-    if (reached >= p) scores[token] = -Infinity;
-    reached += probs[token];
+  const kept = new Set(nucleus(scores, probs, p));
+  for (let token = 0; token < scores.length; token++) if (!kept.has(token)) scores[token] = -Infinity;
+}
+
+/** The fewest likeliest tokens that reach `p`. Sorting a whole vocabulary costs milliseconds, and few tokens usually do. */
+function nucleus(scores: Scores, probs: Float64Array, p: number): number[] {
+  for (let count = 64; ; count *= 8) {
+    const order = likeliest(scores, Math.min(count, scores.length));
+    let reached = 0;
+    const end = order.findIndex((token) => (reached += probs[token]) >= p);
+    if (end !== -1) return order.slice(0, end + 1);
+    if (order.length === scores.length) return order;
   }
 }
 

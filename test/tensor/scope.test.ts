@@ -185,6 +185,16 @@ describe("recycling", () => {
     });
   });
 
+  it("never lends one array twice at a time, not even one that nested scopes had in turn", () => {
+    scope(() => {
+      for (let run = 0; run < 3; run++) scope(() => full([17], run));
+    });
+    scope(() => {
+      const arrays = Array.from({ length: 4 }, (_, i) => full([17], i).data);
+      expect(new Set(arrays).size).toBe(4);
+    });
+  });
+
   it("does not happen outside a scope", () => {
     const arrays = new Set(Array.from({ length: 5 }, () => add(zeros([3]), 1).data));
     expect(arrays.size).toBe(5);

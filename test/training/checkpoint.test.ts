@@ -83,6 +83,13 @@ describe("a checkpoint", () => {
     expect(encodeCheckpoint(training.state())).not.toEqual(bytes);
   });
 
+  it("does not change when the bytes that it was read from do", () => {
+    const bytes = encodeCheckpoint(interrupted);
+    const state = decodeCheckpoint(bytes);
+    bytes.fill(255);
+    expect(state).toEqual(interrupted);
+  });
+
   it("keeps the bits of numbers, NaN and -0 too", () => {
     const odd = Float32Array.of(NaN, -0, Infinity, 1e-45, 0.1);
     const state: TrainingState = { ...interrupted, parameters: new Map([["a/b", odd]]) };

@@ -28,8 +28,8 @@ describe("evaluate", () => {
   });
 
   it("takes windows spread over the text when there are more than it may use", async () => {
-    const spread = await evaluate(tinyModel(), tokens, { maxWindows: 3 }); // 24 windows: the first, the ninth, the seventeenth
-    expect(Math.abs(spread - meanLoss(8, () => [0, 8, 16]))).toBeLessThan(1e-5);
+    const spread = await evaluate(tinyModel(), tokens, { maxWindows: 5 }); // of 24
+    expect(Math.abs(spread - meanLoss(8, () => [0, 4, 9, 14, 19]))).toBeLessThan(1e-5);
     expect(await evaluate(tinyModel(), tokens, { maxWindows: 24 })).toBe(await evaluate(tinyModel(), tokens, { maxWindows: 99 }));
   });
 
