@@ -45,10 +45,11 @@ interface Work {
 /** Fills a folder beside the final one and renames it. */
 async function createFolder({ fs, path }: FileSystem, folder: string, { files }: FolderContent, work: Work): Promise<void> {
   const parent = path.dirname(folder);
-  const firstMade = await fs.mkdir(parent, { recursive: true });
+  const missing = await missingFolders({ fs, path }, parent);
   let staging: string | undefined;
   let done = false;
   try {
+    for (const place of missing) await fs.mkdir(place);
     staging = await fs.mkdtemp(`${folder}.saving-`);
     // mkdtemp's folder is for its owner only; the one inside has the permissions that folders have here.
     const inner = path.join(staging, "model");
@@ -58,15 +59,30 @@ async function createFolder({ fs, path }: FileSystem, folder: string, { files }:
     done = true;
   } finally {
     if (staging !== undefined) await fs.rm(staging, { recursive: true, force: true }).catch(ignore);
-    if (!done && firstMade !== undefined) await removeEmpty({ fs, path }, parent, firstMade);
+    if (!done && missing.length > 0) await removeEmpty({ fs, path }, parent, missing[0]);
   }
+}
+
+/**
+ * The folders on the way to `folder` that do not exist, outermost first. Node's own recursive mkdir is no help: in a file
+ * system that refuses new folders as if it did not exist, such as /proc, it tries for ever.
+ */
+async function missingFolders({ fs, path }: FileSystem, folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  let at = folder;
+  while ((await fs.stat(at).catch(ignoreMissing)) === undefined) {
+    missing.unshift(at);
+    if (path.dirname(at) === at) break;
+    at = path.dirname(at);
+  }
+  return missing;
 }
 
 /** Removes the folders from `folder` up to `top` as long as they are empty. */
 async function removeEmpty({ fs, path }: FileSystem, folder: string, top: string): Promise<void> {
   for (let at = folder; at.length >= top.length; at = path.dirname(at)) {
-    const removed = await fs.rmdir(at).then(() => true, () => false);
-    if (!removed) return;
+    const gone = await fs.rmdir(at).then(() => true, (cause: unknown) => errorCode(cause) === "ENOENT");
+    if (!gone) return;
   }
 }
 

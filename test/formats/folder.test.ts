@@ -115,7 +115,7 @@ describe("a failure at any step", () => {
       expect(error).toBeInstanceOf(FileError);
       expect(everything()).toEqual({});
     });
-    expect(steps).toBe(7);
+    expect(steps).toBe(9);
     expect(everything()).toEqual({ x: "folder", "x/m": "folder", "x/m/a": "new a", "x/m/b": "new b" });
   });
 
