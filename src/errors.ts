@@ -74,8 +74,15 @@ export class AbortError extends HeedError {
   }
 }
 
+/** Throws a `ConfigError` if what was given as a signal is none. */
+export function checkSignal(signal: AbortSignal | undefined, operation: string): void {
+  if (signal === undefined || typeof signal?.aborted === "boolean") return;
+  throw new ConfigError(`${operation}: signal must be an AbortSignal, got ${String(signal)}`);
+}
+
 /** Throws an `AbortError` if `signal` has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined, operation: string): void {
+  checkSignal(signal, operation);
   if (signal?.aborted) throw new AbortError(operation, signal.reason);
 }
 

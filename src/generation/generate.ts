@@ -95,7 +95,15 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
     if (this.#result !== null) throw new ConfigError("generate: this generation was already read or awaited; call generate again, or use the result's text");
     const { promise, resolve, reject } = deferred<GenerationResult>();
     this.#result = promise;
-    return this.#read(resolve, reject);
+    const pieces = this.#read(resolve, reject);
+    return {
+      next: () => pieces.next(),
+      return: async () => {
+        await pieces.return();
+        resolve(toResult(this.#progress)); // a generator that never started runs no `finally`
+        return { done: true, value: undefined };
+      },
+    };
   }
 
   /** Runs the generation, if nobody has read it yet, and passes its result on. */

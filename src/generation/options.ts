@@ -1,5 +1,5 @@
 /** What `generate` can be asked for. The strategy decides which options exist; every option works or throws. */
-import { ConfigError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
+import { ConfigError, checkInteger, checkNumber, checkOptions, checkSignal } from "../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
 
 /** Options of every strategy. */
@@ -123,6 +123,7 @@ function resolveCommon(lm: LanguageModel, options: GenerateCommon): ResolvedComm
     checkInteger("generate", "logitBias token", Number(id), 0, vocabSize - 1);
     if (typeof bias !== "number" || Number.isNaN(bias) || bias === Infinity) throw new ConfigError(`generate: logitBias of token ${id} must be a number or -Infinity, got ${String(bias)}`, { id, bias });
   }
+  checkSignal(options.signal, "generate");
   if (onAbort !== "throw" && onAbort !== "return") throw new ConfigError(`generate: onAbort must be "throw" or "return", got ${String(onAbort)}`, { onAbort });
   const { eosIds = lm.generationDefaults?.eosIds ?? (lm.tokenizer?.eosId === undefined ? [] : [lm.tokenizer.eosId]) } = options;
   if (!Array.isArray(eosIds)) throw new ConfigError(`generate: eosIds must be a list of tokens, got ${String(eosIds)}`, { eosIds });

@@ -7,17 +7,17 @@ import { checkVocabulary } from "../model/transformer.ts";
 export type Prompt = string | readonly number[];
 
 /**
- * The tokens of a prompt. A text gets the tokenizer's special tokens (BOS); "" means BOS alone; tokens are taken as they are.
+ * The tokens of a prompt, `limit` at most (default: the model's context). A text gets the tokenizer's special tokens (BOS); "" means BOS alone; tokens are taken as they are.
  *
  * @throws ConfigError for a text without a tokenizer, an empty prompt that nothing stands for, or one that exceeds the context
  */
-export function promptTokens(operation: string, lm: LanguageModel, prompt: Prompt): readonly number[] {
+export function promptTokens(operation: string, lm: LanguageModel, prompt: Prompt, limit?: number): readonly number[] {
   if (lm?.model === undefined) throw new ConfigError(`${operation}: the first argument must be { model, tokenizer }, as loadModel gives it`);
   const tokens = typeof prompt === "string" ? textTokens(operation, lm, prompt) : prompt;
   if (!Array.isArray(tokens)) throw new ConfigError(`${operation}: the prompt must be a text or a list of token ids, got ${prompt === null ? "null" : typeof prompt}`);
   if (tokens.length === 0) throw new ConfigError(`${operation}: the prompt has no tokens; give at least one`);
   const { contextLength } = lm.model.config;
-  if (tokens.length > contextLength) {
+  if (tokens.length > (limit ?? contextLength)) {
     throw new ConfigError(`${operation}: the prompt has ${tokens.length} tokens, the model's context is ${contextLength}; shorten the prompt, e.g. keep its last ${contextLength} tokens`, { tokens: tokens.length, contextLength });
   }
   return tokens;

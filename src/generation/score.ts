@@ -24,10 +24,10 @@ export interface ScoreResult {
  * score(lm, "The ship sailed on the sea.").perplexity;
  * ```
  *
- * @param input as the prompt of `generate`; at least two tokens, at most the context
+ * @param input as the prompt of `generate`; at least two tokens, at most one more than the context
  */
 export function score(lm: LanguageModel, input: Prompt): ScoreResult {
-  const tokens = promptTokens("score", lm, input);
+  const tokens = promptTokens("score", lm, input, (lm?.model?.config.contextLength ?? 0) + 1); // the last token is not read
   if (tokens.length < 2) throw new ConfigError(`score: needs at least two tokens, the first of which is only context, got ${tokens.length}`, { tokens: tokens.length });
   const rows = forwardAll(lm, tokens.slice(0, -1));
   const logprobs = rows.map((row, i) => row.logprobs[tokens[i + 1]]);

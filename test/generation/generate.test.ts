@@ -31,6 +31,17 @@ describe.each(names)("a %s generation", (strategy) => {
     expect(result).toMatchObject(again);
   });
 
+  it("that is left before its first piece still has a result", async () => {
+    const generation = generate(lm, "abc", options);
+    await generation[Symbol.asyncIterator]().return?.();
+    expect(await generation).toMatchObject({ text: "", tokens: [], finishReason: "aborted" });
+  });
+
+  it("needs a signal that is one", async () => {
+    const signal = "stop" as unknown as AbortSignal;
+    await expect(generate(lm, "abc", { ...options, signal })).rejects.toThrow("generate: signal must be an AbortSignal, got stop");
+  });
+
   it("says what it cost", async () => {
     const before = performance.now();
     const { usage, tokens } = await generate(lm, "abc", options);

@@ -45,11 +45,11 @@ describe("score", () => {
     });
   });
 
-  it("needs two tokens and at most the context", () => {
+  it("needs two tokens and at most one more than the context", () => {
     expectError(() => score(lm, "a"), ConfigError, "score: needs at least two tokens, the first of which is only context, got 1");
     expectError(() => score(lm, []), ConfigError, "score: the prompt has no tokens; give at least one");
-    expectError(() => score(lm, "a".repeat(33)), ConfigError, /^score: the prompt has 33 tokens, the model's context is 32/);
-    expect(score(lm, "a".repeat(32)).logprobs).toHaveLength(31);
+    expectError(() => score(lm, "a".repeat(34)), ConfigError, /^score: the prompt has 34 tokens, the model's context is 32/);
+    expect(score(lm, "a".repeat(33)).logprobs).toHaveLength(32);
     expectError(() => score({ model: lm.model }, "abc"), ConfigError, /^score: a text prompt needs a tokenizer/);
     expectError(() => score(undefined as unknown as LanguageModel, "abc"), ConfigError, /^score: the first argument must be/);
   });

@@ -57,6 +57,13 @@ describe("append", () => {
     expect(small.append(0, rows(1, 3), rows(1, 3)).keys.shape).toEqual([1, 3, 5, 2]);
   });
 
+  it("makes room for more than twice what it has", () => {
+    const cache = new KVCache({ ...SIZES, batch: 1 });
+    const first = feed(cache, 2);
+    const second = feed(cache, 200);
+    expect(second.got[1][1].toArray()).toEqual(joined([first.put[1][1], second.put[1][1]]));
+  });
+
   it("copies what it is given", () => {
     const cache = new KVCache({ ...SIZES, batch: 1 });
     const keys = rows(1, 1);

@@ -187,7 +187,7 @@ describe("recycling", () => {
 
   it("never lends one array twice at a time, not even one that nested scopes had in turn", () => {
     scope(() => {
-      for (let run = 0; run < 3; run++) scope(() => full([17], run));
+      for (let run = 0; run < 3; run++) scope(() => void full([17], run));
     });
     scope(() => {
       const arrays = Array.from({ length: 4 }, (_, i) => full([17], i).data);
