@@ -17,6 +17,7 @@ import { reshape, slice } from "../ops/layout.ts";
 import { linear } from "../ops/matmul.ts";
 import { rotaryTable } from "../ops/rotary.ts";
 import type { RotaryTable } from "../ops/rotary.ts";
+import { untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { TransformerBlock, initStd, makeNorm } from "./block.ts";
 import { resolveConfig } from "./config.ts";
@@ -84,6 +85,7 @@ export class Transformer extends Module {
     this.#dropout = new Dropout(this.config.dropout);
     this.#rotary = position === "rotary" ? rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta) : undefined;
     this.#sinusoids = position === "sinusoidal" ? sinusoidalPositions(contextLength, dModel) : undefined;
+    if (this.#sinusoids !== undefined) untrack(this.#sinusoids); // a model outlives the scope that it was made in
     if (options.parameters !== undefined) assignParameters(this.parameters(), options.parameters);
   }
 

@@ -12,12 +12,14 @@
  * | dModel, dFf | width of the residual stream, inner width of the feed-forward layer |
  */
 import type { Random } from "../random.ts";
+import { untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** A tensor that training changes: a leaf of every graph. */
+/** A tensor that training changes: a leaf of every graph, and of no scope. */
 export class Parameter extends Tensor {
   constructor(data: Float32Array, shape: readonly number[]) {
     super(data, shape, true);
+    untrack(this);
   }
 }
 

@@ -41,6 +41,13 @@ export function track(tensor: Tensor): void {
   active.tensors.push(tensor);
 }
 
+/** Takes a tensor out of the scope at hand: it lives as long as somebody holds it. Its array must not come from the pool. */
+export function untrack(tensor: Tensor): void {
+  if (active === null || tensor.scopeDepth === 0) return;
+  tensor.scopeDepth = 0;
+  active.tensors.splice(active.tensors.lastIndexOf(tensor), 1);
+}
+
 /** Notes that a tensor was given a gradient in the scope at hand: the gradient lives as long as its owner. */
 export function trackGradient(owner: Tensor): void {
   active?.gradientOwners.add(owner);

@@ -7,11 +7,21 @@ import { KVCache } from "../../src/nn/kv-cache.ts";
 import { Random } from "../../src/random.ts";
 import { crossEntropy } from "../../src/ops/cross-entropy.ts";
 import { slice } from "../../src/ops/layout.ts";
+import { scope } from "../../src/tensor/scope.ts";
 import { expectError } from "../expect-error.ts";
 import { GPT2, LLAMA, randomModel, randomTokens } from "./models.ts";
 
 const families: [string, ModelConfig][] = [["GPT-2", GPT2], ["Llama", LLAMA]];
 const bitsOf = (model: Transformer): number[][] => [...model.parameters().values()].map(({ data }) => [...data]);
+
+describe("a model", () => {
+  it.each(["rotary", "sinusoidal"] as const)("with %s positions made in a scope outlives it", (position) => {
+    const config = { ...LLAMA, position };
+    const model = scope(() => new Transformer(config, { seed: 2 }));
+    const again = new Transformer(config, { seed: 2 });
+    expect(model.forward([1, 2, 3]).toArray()).toEqual(again.forward([1, 2, 3]).toArray());
+  });
+});
 
 describe("parameters", () => {
   it("of a GPT-2 have these names and shapes, in this order", () => {
