@@ -48,8 +48,11 @@ export function selectCases(cases: readonly SelectedCase[], words: readonly stri
   const wanted = new Set<string>();
   for (const word of words) {
     const part = word.toLowerCase();
-    const found = cases.filter(({ name, subject }) => part !== "" && (name.toLowerCase().includes(part) || subject.toLowerCase().includes(part)));
-    if (found.length === 0) throw new Error(`no case is called ${JSON.stringify(word)}; there are:\n${listCases(cases)}`);
+    const found = cases.filter(
+      ({ name, subject }) => part !== "" && (name.toLowerCase().includes(part) || subject.toLowerCase().includes(part)),
+    );
+    if (found.length === 0)
+      throw new Error(`no case is called ${JSON.stringify(word)}; there are:\n${listCases(cases)}`);
     for (const { name, baseline } of found) {
       wanted.add(name);
       if (baseline !== undefined) wanted.add(baseline);
@@ -62,5 +65,7 @@ export function selectCases(cases: readonly SelectedCase[], words: readonly stri
 export function listCases(cases: readonly SelectedCase[]): string {
   const subjects = new Map<string, SelectedCase[]>();
   for (const each of cases) subjects.set(each.subject, [...(subjects.get(each.subject) ?? []), each]);
-  return [...subjects].map(([subject, own]) => [`${subject}`, ...own.map(({ name }) => `  ${name}`)].join("\n")).join("\n");
+  return [...subjects]
+    .map(([subject, own]) => [`${subject}`, ...own.map(({ name }) => `  ${name}`)].join("\n"))
+    .join("\n");
 }

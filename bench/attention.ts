@@ -18,7 +18,11 @@ interface Sizes {
 const FORWARD_PRODUCTS = 2;
 const BACKWARD_PRODUCTS = 5;
 
-function makeTensors({ batch, nHeads, nKvHeads, seq, headDim }: Sizes, keyLen: number, requiresGrad: boolean): [q: Tensor, k: Tensor, v: Tensor] {
+function makeTensors(
+  { batch, nHeads, nKvHeads, seq, headDim }: Sizes,
+  keyLen: number,
+  requiresGrad: boolean,
+): [q: Tensor, k: Tensor, v: Tensor] {
   return [
     uniformTensor([batch, nHeads, seq, headDim], 1, { requiresGrad }),
     uniformTensor([batch, nKvHeads, keyLen, headDim], 2, { requiresGrad }),
@@ -52,11 +56,12 @@ function backwardCase(name: string, sizes: Sizes): BenchCase {
       const inputs = makeTensors(sizes, sizes.seq, true);
       const [q, k, v] = inputs;
       const gradOut = uniformTensor(q.shape, 4);
-      return () => scope(() => {
-        for (const input of inputs) input.grad = null;
-        attend(q, k, v).backward(gradOut);
-        return inputs.reduce((total, { grad }) => total + (grad as Tensor).data[0], 0);
-      });
+      return () =>
+        scope(() => {
+          for (const input of inputs) input.grad = null;
+          attend(q, k, v).backward(gradOut);
+          return inputs.reduce((total, { grad }) => total + (grad as Tensor).data[0], 0);
+        });
     },
   };
 }

@@ -13,12 +13,15 @@ const rowFunctions: readonly (readonly [name: string, apply: (row: Scores, rando
   ["argmax", (row) => argmax(row)],
   ["topK 40", (row) => (keepTopK(row, 40), row[0])],
   ["topP 0.95", (row) => (keepTopP(row, 0.95), row[0])],
-  ["temperature 0.8, topK 40, topP 0.95 and a draw", (row, random) => {
-    applyTemperature(row, 0.8);
-    keepTopK(row, 40);
-    keepTopP(row, 0.95);
-    return random.categorical(toProbabilities(row));
-  }],
+  [
+    "temperature 0.8, topK 40, topP 0.95 and a draw",
+    (row, random) => {
+      applyTemperature(row, 0.8);
+      keepTopK(row, 40);
+      keepTopP(row, 0.95);
+      return random.categorical(toProbabilities(row));
+    },
+  ],
 ];
 
 /** The functions change their row, so every run makes a copy first, and its time is part of the result. */
@@ -66,7 +69,11 @@ export const decoding: Subject = {
   cases: [
     ...[32_000, 50_257].flatMap((vocabSize) => rowFunctions.map(([name, apply]) => rowCase(name, vocabSize, apply))),
     generateCase(GREEDY, { strategy: "greedy" }),
-    generateCase(`decoding sample ${NEW_TOKENS} tokens, topK 40, topP 0.95`, { strategy: "sample", temperature: 0.8, topK: 40, topP: 0.95, seed: 1 }, GREEDY),
+    generateCase(
+      `decoding sample ${NEW_TOKENS} tokens, topK 40, topP 0.95`,
+      { strategy: "sample", temperature: 0.8, topK: 40, topP: 0.95, seed: 1 },
+      GREEDY,
+    ),
     generateCase(`decoding beam 4 ${NEW_TOKENS} tokens`, { strategy: "beam", numBeams: 4 }, GREEDY),
   ],
 };

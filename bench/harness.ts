@@ -125,7 +125,7 @@ async function timeRuns(run: Run, repeats: number, clock: () => number): Promise
 /** Runs until the engine has had time to optimise, and finds out how many runs fill a sample. */
 async function warmUp(run: Run, { warmupMs, sampleMs }: Settings, clock: () => number): Promise<number> {
   const started = clock();
-  for (let repeats = 1; ; ) {
+  for (let repeats = 1; ;) {
     const runMs = await timeRuns(run, repeats, clock);
     const filled = runMs * repeats >= sampleMs;
     // A quarter more than needed, for code that still gets faster; never ten times more at once, for a clock that saw nothing.
@@ -140,7 +140,11 @@ async function warmUp(run: Run, { warmupMs, sampleMs }: Settings, clock: () => n
  * @param clock milliseconds
  * @returns milliseconds of one run, sample by sample
  */
-export async function measure(run: Run, settings: Settings, clock: () => number): Promise<{ samples: number[]; repeats: number }> {
+export async function measure(
+  run: Run,
+  settings: Settings,
+  clock: () => number,
+): Promise<{ samples: number[]; repeats: number }> {
   const repeats = await warmUp(run, settings, clock);
   const samples: number[] = [];
   const started = clock();
@@ -174,7 +178,11 @@ export function collectCases(subjects: readonly Subject[]): SelectedCase[] {
 export async function runCases(
   cases: readonly SelectedCase[],
   settings: Settings,
-  { clock, before, after }: { clock: () => number; before?: (each: SelectedCase, place: number) => void; after?: (outcome: Outcome) => void },
+  {
+    clock,
+    before,
+    after,
+  }: { clock: () => number; before?: (each: SelectedCase, place: number) => void; after?: (outcome: Outcome) => void },
 ): Promise<Outcome[]> {
   const rates = new Map<string, number>();
   const outcomes: Outcome[] = [];
@@ -188,7 +196,12 @@ export async function runCases(
   return outcomes;
 }
 
-async function runCase(each: SelectedCase, settings: Settings, clock: () => number, rates: ReadonlyMap<string, number>): Promise<Outcome> {
+async function runCase(
+  each: SelectedCase,
+  settings: Settings,
+  clock: () => number,
+  rates: ReadonlyMap<string, number>,
+): Promise<Outcome> {
   const { subject, name, unit, baseline, unavailable } = each;
   if (unavailable !== undefined) return { kind: "skipped", subject, name, reason: unavailable };
   try {
@@ -200,12 +213,28 @@ async function runCase(each: SelectedCase, settings: Settings, clock: () => numb
     const rate = work / UNITS[unit] / (median / 1000);
     const base = baseline === undefined ? undefined : rates.get(baseline);
     return {
-      kind: "measured", subject, name, unit, work, samples: samples.length, repeats,
-      medianMs: median, q1Ms: q1, q3Ms: q3, minMs: min, maxMs: max, rate,
+      kind: "measured",
+      subject,
+      name,
+      unit,
+      work,
+      samples: samples.length,
+      repeats,
+      medianMs: median,
+      q1Ms: q1,
+      q3Ms: q3,
+      minMs: min,
+      maxMs: max,
+      rate,
       ...(baseline !== undefined && { baseline }),
       ...(base !== undefined && { ratio: rate / base }),
     };
   } catch (error) {
-    return { kind: "failed", subject, name, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    return {
+      kind: "failed",
+      subject,
+      name,
+      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    };
   }
 }

@@ -6,7 +6,16 @@ import { llamaWithUniformWeights, randomTokens } from "./seeded.ts";
 
 /** llama2.c's models of the TinyStories, by its shapes. */
 const llama15M: ModelConfig = presets.llama({ contextLength: 1024, dModel: 288, nLayers: 6, nHeads: 6, dFf: 768 });
-const stories260K: ModelConfig = presets.llama({ vocabSize: 512, contextLength: 512, dModel: 64, nLayers: 5, nHeads: 8, nKvHeads: 4, dFf: 172, tieEmbeddings: true });
+const stories260K: ModelConfig = presets.llama({
+  vocabSize: 512,
+  contextLength: 512,
+  dModel: 64,
+  nLayers: 5,
+  nHeads: 8,
+  nKvHeads: 4,
+  dFf: 172,
+  tieEmbeddings: true,
+});
 
 function prefillCase(name: string, config: ModelConfig, count: number): BenchCase {
   return {

@@ -22,7 +22,10 @@ function showProgress(line: string): void {
 async function main(): Promise<void> {
   const { help, list, quick, json, words } = readArguments(process.argv.slice(2));
   if (help) return console.log(HELP);
-  const cases = selectCases(collectCases([matmul, matrixVector, attention, training, inference, decoding, tokenizer]), words);
+  const cases = selectCases(
+    collectCases([matmul, matrixVector, attention, training, inference, decoding, tokenizer]),
+    words,
+  );
   if (list) return console.log(listCases(cases));
 
   await backend.ready();

@@ -36,11 +36,16 @@ function naiveCase(size: number): BenchCase {
 
 function squareCase(size: number): BenchCase {
   const baseline = size <= 256 ? "matmul naive 256³" : "matmul naive 512³";
-  return makeCase(`matmul ${size}³`, [size, size, size], () => {
-    const a = uniformTensor([size, size], 1);
-    const b = uniformTensor([size, size], 2);
-    return () => scope(() => noGrad(() => product(a, b)).data[0]);
-  }, baseline);
+  return makeCase(
+    `matmul ${size}³`,
+    [size, size, size],
+    () => {
+      const a = uniformTensor([size, size], 1);
+      const b = uniformTensor([size, size], 2);
+      return () => scope(() => noGrad(() => product(a, b)).data[0]);
+    },
+    baseline,
+  );
 }
 
 /** x [m, k] · weightᵀ, the forward pass of a linear layer: A · Bᵀ. */
@@ -56,13 +61,17 @@ function forwardCase(name: string, sizes: Sizes): BenchCase {
 /** gradX = gradOut · W, an A · B, of the same layer. The forward pass is recorded beforehand. */
 function gradXCase(name: string, [rows, dIn, dOut]: Sizes): BenchCase {
   const sizes: Sizes = [rows, dOut, dIn];
-  return makeCase(`matmul A·B ${formatSizes(sizes)} ${name}, gradient of x`, sizes, () => backwardRun(rows, dIn, dOut, "x"));
+  return makeCase(`matmul A·B ${formatSizes(sizes)} ${name}, gradient of x`, sizes, () =>
+    backwardRun(rows, dIn, dOut, "x"),
+  );
 }
 
 /** gradW = gradOutᵀ · x, an Aᵀ · B. */
 function gradWCase(name: string, [rows, dIn, dOut]: Sizes): BenchCase {
   const sizes: Sizes = [dOut, rows, dIn];
-  return makeCase(`matmul Aᵀ·B ${formatSizes(sizes)} ${name}, gradient of weights`, sizes, () => backwardRun(rows, dIn, dOut, "weight"));
+  return makeCase(`matmul Aᵀ·B ${formatSizes(sizes)} ${name}, gradient of weights`, sizes, () =>
+    backwardRun(rows, dIn, dOut, "weight"),
+  );
 }
 
 function backwardRun(rows: number, dIn: number, dOut: number, of: "x" | "weight"): Run {

@@ -48,13 +48,22 @@ export function describeRun(settings: Settings): Report {
     heed: packageJSON.version,
     ...(commit !== undefined && { commit }),
     date: new Date().toISOString(),
-    machine, backend: backend.info(), settings, cases: [], failures: [], skipped: [],
+    machine,
+    backend: backend.info(),
+    settings,
+    cases: [],
+    failures: [],
+    skipped: [],
   };
 }
 
 /** The commit that is checked out, asked without touching the repository. */
 function readCommit(): string | undefined {
-  const git = (...args: string[]): string => execFileSync("git", ["--no-optional-locks", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  const git = (...args: string[]): string =>
+    execFileSync("git", ["--no-optional-locks", ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   try {
     return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") === "" ? "" : "-dirty");
   } catch {
@@ -130,14 +139,28 @@ export class Table {
   }
 
   #line([name, median, spread, least, rate, samples, compared]: readonly string[]): string {
-    return [name.padEnd(this.#nameWidth), median.padStart(8), spread.padStart(16), least.padStart(8), rate.padStart(16), samples.padStart(10), compared].join("  ").trimEnd();
+    return [
+      name.padEnd(this.#nameWidth),
+      median.padStart(8),
+      spread.padStart(16),
+      least.padStart(8),
+      rate.padStart(16),
+      samples.padStart(10),
+      compared,
+    ]
+      .join("  ")
+      .trimEnd();
   }
 }
 
 /** Three digits, without an exponent. */
 export function formatNumber(value: number): string {
   if (value >= 100 || value === 0) return Math.round(value).toLocaleString("en-US");
-  return value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(Math.min(8, 2 - Math.floor(Math.log10(value))));
+  return value >= 10
+    ? value.toFixed(1)
+    : value >= 1
+      ? value.toFixed(2)
+      : value.toFixed(Math.min(8, 2 - Math.floor(Math.log10(value))));
 }
 
 /** Milliseconds in the unit that suits `scale`, so that the times of a row can be compared at a glance. */

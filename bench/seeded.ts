@@ -40,7 +40,16 @@ export function llamaWithUniformWeights(config: ModelConfig, seed: number): Tran
 }
 
 /** Number of values of each parameter. */
-function llamaSizes({ vocabSize, dModel, nLayers, nHeads, nKvHeads, headDim, dFf, tieEmbeddings }: ResolvedConfig): [name: string, size: number][] {
+function llamaSizes({
+  vocabSize,
+  dModel,
+  nLayers,
+  nHeads,
+  nKvHeads,
+  headDim,
+  dFf,
+  tieEmbeddings,
+}: ResolvedConfig): [name: string, size: number][] {
   const block = (layer: number): [string, number][] => {
     const sizes: [string, number][] = [
       ["norm1", dModel],

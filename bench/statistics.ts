@@ -29,5 +29,11 @@ export function quantile(sorted: readonly number[], share: number): number {
 export function summarize(samples: readonly number[]): Summary {
   if (samples.length === 0) throw new Error("summarize: needs at least one sample");
   const sorted = [...samples].sort((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), q1: quantile(sorted, 0.25), q3: quantile(sorted, 0.75), min: sorted[0], max: sorted[sorted.length - 1] };
+  return {
+    median: quantile(sorted, 0.5),
+    q1: quantile(sorted, 0.25),
+    q3: quantile(sorted, 0.75),
+    min: sorted[0],
+    max: sorted[sorted.length - 1],
+  };
 }

@@ -60,7 +60,11 @@ function decodeCase(text: Text, vocabSize: number, tokenizer: () => BPETokenizer
 
 /** The embedded corpus has no pairs left at about 3,400 tokens, where learning ends. */
 function learnCase(text: Text, vocabSize: number): BenchCase {
-  return textCase(`BPE training ${text.name}, vocabulary ${vocabSize}`, text, (content) => () => BPETokenizer.train(content, { vocabSize }).merges.length);
+  return textCase(
+    `BPE training ${text.name}, vocabulary ${vocabSize}`,
+    text,
+    (content) => () => BPETokenizer.train(content, { vocabSize }).merges.length,
+  );
 }
 
 /** One word without an end: what is quadratic in the length of a word shows here. The vocabulary knows runs of 2, 4, 8 … letters. */
@@ -81,6 +85,8 @@ export const tokenizer: Subject = {
     longWordCase(100_000),
     decodeCase(corpus, SMALL_VOCAB, corpusTokenizer),
     decodeCase(shakespeare, LARGE_VOCAB, shakespeareTokenizer),
-    ...[corpus, shakespeare].flatMap((text) => [SMALL_VOCAB, LARGE_VOCAB].map((vocabSize) => learnCase(text, vocabSize))),
+    ...[corpus, shakespeare].flatMap((text) =>
+      [SMALL_VOCAB, LARGE_VOCAB].map((vocabSize) => learnCase(text, vocabSize)),
+    ),
   ],
 };

@@ -7,7 +7,16 @@ import { randomTokens } from "./seeded.ts";
 
 /** The recipe of nanoGPT's README for a CPU, on its 65 characters. */
 const nanoGPT: ModelConfig = { vocabSize: 65, contextLength: 64, dModel: 128, nLayers: 4, nHeads: 4, bias: false };
-const nanoGPTTraining: TrainOptions = { batchSize: 12, learningRate: 1e-3, minLearningRate: 1e-4, warmupSteps: 100, beta2: 0.99, weightDecay: 0.1, gradClip: 1, seed: 1 };
+const nanoGPTTraining: TrainOptions = {
+  batchSize: 12,
+  learningRate: 1e-3,
+  minLearningRate: 1e-4,
+  warmupSteps: 100,
+  beta2: 0.99,
+  weightDecay: 0.1,
+  gradClip: 1,
+  seed: 1,
+};
 
 /** More steps than anybody measures, so that the training does not end. */
 const ENDLESS = 1_000_000;
@@ -26,7 +35,12 @@ function makeRun(config: ModelConfig, options: TrainOptions): Run {
 
 function stepCase(name: string, config: ModelConfig, options: TrainOptions): BenchCase {
   const { batchSize = 16, seqLen = config.contextLength } = options;
-  return { name: `training step ${name}`, unit: "tokens/s", work: batchSize * seqLen, setup: () => makeRun(config, options) };
+  return {
+    name: `training step ${name}`,
+    unit: "tokens/s",
+    work: batchSize * seqLen,
+    setup: () => makeRun(config, options),
+  };
 }
 
 /** Training steps. */

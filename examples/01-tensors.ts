@@ -1,7 +1,10 @@
 /** Tensors: numbers with a shape, and operations between them. */
 import { add, matmul, mean, mul, softmax, sub, sum, tensor, transpose } from "heed";
 
-const x = tensor([[1, 2, 3], [4, 5, 6]]);
+const x = tensor([
+  [1, 2, 3],
+  [4, 5, 6],
+]);
 console.log(`x is ${x}`);
 console.log(`its numbers lie in one ${x.data.constructor.name} of ${x.size}, row after row`);
 

@@ -10,7 +10,9 @@ console.log(`y = ${y.item()}, dy/dx = ${x.grad?.item()}`);
 // A formula's gradient can be checked against plain differences.
 const random = new Random(1);
 const { ok, maxError } = gradCheck((a, b) => tanh(matmul(a, b)), [randn([2, 3], random), randn([3, 2], random)]);
-console.log(`tanh(a · b): gradients ${ok ? "agree" : "differ"}, relative difference at most ${maxError.toExponential(1)}`);
+console.log(
+  `tanh(a · b): gradients ${ok ? "agree" : "differ"}, relative difference at most ${maxError.toExponential(1)}`,
+);
 
 // Learning is walking downhill: fit a line to points on y = 2 x - 1.
 const inputs = tensor([[-1], [0], [1], [2]]);
@@ -21,7 +23,10 @@ for (let step = 0; step <= 60; step++) {
   const error = sub(add(matmul(inputs, slope), offset), targets);
   const loss = mean(mul(error, error));
   loss.backward();
-  if (step % 15 === 0) console.log(`step ${String(step).padStart(2)}: loss ${loss.item().toFixed(4)}, y = ${slope.item().toFixed(2)} x + ${offset.item().toFixed(2)}`);
+  if (step % 15 === 0)
+    console.log(
+      `step ${String(step).padStart(2)}: loss ${loss.item().toFixed(4)}, y = ${slope.item().toFixed(2)} x + ${offset.item().toFixed(2)}`,
+    );
   slope = tensor([[slope.item() - 0.15 * (slope.grad?.item() ?? 0)]], { requiresGrad: true });
   offset = tensor([offset.item() - 0.15 * (offset.grad?.item() ?? 0)], { requiresGrad: true });
 }

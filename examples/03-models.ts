@@ -2,7 +2,10 @@
 import { Transformer, presets } from "heed";
 
 const size = { vocabSize: 256, contextLength: 64, dModel: 64, nLayers: 2, nHeads: 4 };
-for (const [name, config] of Object.entries({ "GPT-2": presets.gpt2(size), Llama: presets.llama({ ...size, nKvHeads: 2 }) })) {
+for (const [name, config] of Object.entries({
+  "GPT-2": presets.gpt2(size),
+  Llama: presets.llama({ ...size, nKvHeads: 2 }),
+})) {
   const model = new Transformer(config, { seed: 1 });
   console.log(`${name}. ${model.summary()}\n`);
 

@@ -5,7 +5,8 @@ import { defaultModel } from "./default-model.ts";
 import { sideBySide } from "./terminal.ts";
 
 const lm = await defaultModel();
-const prompts = process.argv[2] === undefined ? ["The captain said,", "The cow did not", "In the market"] : [process.argv[2]];
+const prompts =
+  process.argv[2] === undefined ? ["The captain said,", "The cow did not", "In the market"] : [process.argv[2]];
 
 /** A finished text and its whole log-probability. */
 async function write(prompt: string, options: GenerateOptions): Promise<{ text: string; total: number }> {
@@ -16,12 +17,26 @@ async function write(prompt: string, options: GenerateOptions): Promise<{ text: 
 for (const prompt of prompts) {
   const greedy = await write(prompt, { strategy: "greedy" });
   const beam = await write(prompt, { strategy: "beam", numBeams: 8, lengthPenalty: 0 });
-  const column = (title: string, { text, total }: { text: string; total: number }) => ({ title, text, footer: `log-probability ${total.toFixed(2)}` });
+  const column = (title: string, { text, total }: { text: string; total: number }) => ({
+    title,
+    text,
+    footer: `log-probability ${total.toFixed(2)}`,
+  });
   console.log(`\n${sideBySide([column("greedy", greedy), column("beam of 8", beam)])}`);
   const ratio = Math.exp(beam.total - greedy.total);
-  console.log(ratio > 1.005 ? `The beam's text is ${ratio.toFixed(1)} times as likely.` : "Both found the same, or the greedy one is as good.");
+  console.log(
+    ratio > 1.005
+      ? `The beam's text is ${ratio.toFixed(1)} times as likely.`
+      : "Both found the same, or the greedy one is as good.",
+  );
 }
 
 console.log("\nThe four best texts of one search:");
-const { sequences } = await generate(lm, prompts[0], { strategy: "beam", numBeams: 4, numReturnSequences: 4, maxNewTokens: 12 });
-for (const { text, score, finishReason } of sequences) console.log(`  ${score.toFixed(3)}  ${prompts[0]}${text.replaceAll("\n", "⏎")}  (${finishReason})`);
+const { sequences } = await generate(lm, prompts[0], {
+  strategy: "beam",
+  numBeams: 4,
+  numReturnSequences: 4,
+  maxNewTokens: 12,
+});
+for (const { text, score, finishReason } of sequences)
+  console.log(`  ${score.toFixed(3)}  ${prompts[0]}${text.replaceAll("\n", "⏎")}  (${finishReason})`);

@@ -18,7 +18,11 @@ const spell = (token: number): string => new TextDecoder().decode(tokenizer.toke
 /** The tokens at the smallest angles, with their cosines. */
 function neighbours(token: number, count: number): { text: string; cosine: number }[] {
   return directions
-    .map((other, id) => ({ id, text: spell(id), cosine: other.reduce((total, value, i) => total + value * directions[token][i], 0) }))
+    .map((other, id) => ({
+      id,
+      text: spell(id),
+      cosine: other.reduce((total, value, i) => total + value * directions[token][i], 0),
+    }))
     .filter(({ id }) => id !== token)
     .sort((a, b) => b.cosine - a.cosine)
     .slice(0, count);
@@ -27,9 +31,12 @@ function neighbours(token: number, count: number): { text: string; cosine: numbe
 for (const word of process.argv.slice(2).length > 0 ? process.argv.slice(2) : ["sea", "dog", "interest", "said"]) {
   const tokens = tokenizer.encode(` ${word}`);
   if (tokens.length > 1) {
-    console.log(`"${word}" is ${tokens.length} tokens here (${tokens.map((token) => JSON.stringify(spell(token))).join(" ")}) and has no vector of its own`);
+    console.log(
+      `"${word}" is ${tokens.length} tokens here (${tokens.map((token) => JSON.stringify(spell(token))).join(" ")}) and has no vector of its own`,
+    );
     continue;
   }
   console.log(`\nnearest to "${word}":`);
-  for (const { text, cosine } of neighbours(tokens[0], 8)) console.log(`  ${cosine.toFixed(2)} ${JSON.stringify(text)}`);
+  for (const { text, cosine } of neighbours(tokens[0], 8))
+    console.log(`  ${cosine.toFixed(2)} ${JSON.stringify(text)}`);
 }

@@ -52,7 +52,11 @@ export function makeCorpus(options: CorpusOptions = {}): Corpus {
   const { seed = 1, characters = 640_000 } = options;
   const random = new Random(seed);
   const text = (share: number, heldOut: boolean): string => {
-    return tellStories(random, Math.ceil(characters * share), heldOut).map((story) => story.text).join("\n\n") + "\n";
+    return (
+      tellStories(random, Math.ceil(characters * share), heldOut)
+        .map((story) => story.text)
+        .join("\n\n") + "\n"
+    );
   };
   return { train: text(1 - validationShare, false), validation: text(validationShare, true) };
 }
@@ -61,9 +65,10 @@ export function makeCorpus(options: CorpusOptions = {}): Corpus {
 export function tellStories(random: Random, characters: number, heldOut: boolean): Story[] {
   const weights = [puzzleWeight, ...themes.map(([weight]) => weight)];
   const stories: Story[] = [];
-  for (let length = 0; length < characters; ) {
+  for (let length = 0; length < characters;) {
     const theme = random.categorical(weights);
-    const story = theme === 0 ? tellPuzzles(random, heldOut) : tell(random, favour(random, themes[theme - 1][1]), heldOut);
+    const story =
+      theme === 0 ? tellPuzzles(random, heldOut) : tell(random, favour(random, themes[theme - 1][1]), heldOut);
     stories.push(story);
     length += story.text.length + 2;
   }

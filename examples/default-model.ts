@@ -17,22 +17,48 @@ export const VOCAB_SIZE = 1024;
 /** A model small enough to learn in a minute and a half on one core without SIMD. */
 export function defaultConfig(vocabSize: number): ModelConfig {
   return {
-    vocabSize, contextLength: 96, dModel: 96, nLayers: 3, nHeads: 4, dFf: 256,
-    norm: "rmsNorm", activation: "silu", gated: true, position: "rotary", bias: false, tieEmbeddings: true,
+    vocabSize,
+    contextLength: 96,
+    dModel: 96,
+    nLayers: 3,
+    nHeads: 4,
+    dFf: 256,
+    norm: "rmsNorm",
+    activation: "silu",
+    gated: true,
+    position: "rotary",
+    bias: false,
+    tieEmbeddings: true,
   };
 }
 
 /** How it is trained. */
-export const TRAINING: TrainOptions = { maxSteps: 400, batchSize: 8, learningRate: 6e-3, minLearningRate: 3e-4, warmupSteps: 40, beta2: 0.99, weightDecay: 0.1, seed: 1 };
+export const TRAINING: TrainOptions = {
+  maxSteps: 400,
+  batchSize: 8,
+  learningRate: 6e-3,
+  minLearningRate: 3e-4,
+  warmupSteps: 40,
+  beta2: 0.99,
+  weightDecay: 0.1,
+  seed: 1,
+};
 
 /** Texts as tokens, every story closed by the end token. */
 export function encodeStories(tokenizer: Tokenizer, text: string): number[] {
-  const stories = text.split("\n\n").map((story) => story.trim()).filter((story) => story !== "");
+  const stories = text
+    .split("\n\n")
+    .map((story) => story.trim())
+    .filter((story) => story !== "");
   return stories.flatMap((story) => [...tokenizer.encode(story), tokenizer.eosId as number]);
 }
 
 /** Trains with a progress line; resolves to the last step. */
-export async function trainWithProgress(model: Transformer, tokens: readonly number[], options: TrainOptions): Promise<TrainStep | undefined> {
+export async function trainWithProgress(
+  model: Transformer,
+  tokens: readonly number[],
+  options: TrainOptions,
+): Promise<TrainStep | undefined> {
   const maxSteps = options.maxSteps ?? 1000;
   let last: TrainStep | undefined;
   for await (const step of train(model, tokens, options)) {

@@ -13,7 +13,12 @@ const DISCOUNT = 0.75;
  * Trains a unigram model (add-one smoothing) and a bigram model (absolute discounting, interpolated with the unigram) on
  * `train` and scores tokens 1 … count of `validation`.
  */
-export function baselineLosses(train: ArrayLike<number>, validation: ArrayLike<number>, vocabSize: number, count: number = validation.length - 1): BaselineLosses {
+export function baselineLosses(
+  train: ArrayLike<number>,
+  validation: ArrayLike<number>,
+  vocabSize: number,
+  count: number = validation.length - 1,
+): BaselineLosses {
   const single = new Float64Array(vocabSize);
   const followers = Array.from({ length: vocabSize }, () => new Map<number, number>());
   for (let i = 0; i < train.length; i++) {

@@ -21,7 +21,9 @@ function chooseProgram([place = "", ...rest]) {
   const [wanted = "", ...left] = rest;
   const found = names.filter((name) => wanted !== "" && name.startsWith(basename(wanted)));
   if (found.length === 1) return { file: join(place, found[0]), rest: left };
-  console.error(`${wanted === "" ? "say which example" : `no single example starts with "${wanted}"`}:\n  ${names.join("\n  ")}`);
+  console.error(
+    `${wanted === "" ? "say which example" : `no single example starts with "${wanted}"`}:\n  ${names.join("\n  ")}`,
+  );
   process.exit(1);
 }
 

@@ -10,7 +10,15 @@ import { parseArgs } from "node:util";
 import { BPETokenizer, HeedError, Transformer, backend, evaluate, generate, loadModel, saveModel } from "heed";
 import type { GenerateOptions, LanguageModel } from "heed";
 import { makeCorpus } from "./corpus.ts";
-import { END, MODEL_FOLDER, TRAINING, VOCAB_SIZE, defaultConfig, encodeStories, trainWithProgress } from "./default-model.ts";
+import {
+  END,
+  MODEL_FOLDER,
+  TRAINING,
+  VOCAB_SIZE,
+  defaultConfig,
+  encodeStories,
+  trainWithProgress,
+} from "./default-model.ts";
 import { baselineLosses } from "./ngram.ts";
 import { formatSeconds, sideBySide } from "./terminal.ts";
 
@@ -43,32 +51,60 @@ interface Arguments {
 function readArguments(): Arguments {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
-    options: { text, out: text, steps: text, seed: text, model: text, tokens: text, prompt: { type: "string", multiple: true }, help: { type: "boolean", short: "h" } },
+    options: {
+      text,
+      out: text,
+      steps: text,
+      seed: text,
+      model: text,
+      tokens: text,
+      prompt: { type: "string", multiple: true },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help) {
     console.log(HELP);
     process.exit(0);
   }
   const { out = MODEL_FOLDER, steps = TRAINING.maxSteps, seed = 1, tokens = 48, prompt = [] } = values;
-  return { text: values.text, out, steps: Number(steps), seed: Number(seed), model: values.model, prompts: prompt, maxNewTokens: Number(tokens) };
+  return {
+    text: values.text,
+    out,
+    steps: Number(steps),
+    seed: Number(seed),
+    model: values.model,
+    prompts: prompt,
+    maxNewTokens: Number(tokens),
+  };
 }
 
 /** The text to learn from, the text to be judged by, and prompts that suit them. */
 async function readTexts(file: string | undefined): Promise<{ train: string; validation: string; prompts: string[] }> {
   if (file === undefined) {
-    return { ...makeCorpus(), prompts: ["The dog did not finish the bone because it was not", "The ship sailed across the", "One morning"] };
+    return {
+      ...makeCorpus(),
+      prompts: ["The dog did not finish the bone because it was not", "The ship sailed across the", "One morning"],
+    };
   }
   const text = await readFile(file, "utf8");
   const cut = text.indexOf("\n", Math.floor(0.9 * text.length)) + 1 || Math.floor(0.9 * text.length);
-  return { train: text.slice(0, cut), validation: text.slice(cut), prompts: [text.slice(0, 40).split(/\s+/).slice(0, 4).join(" ")] };
+  return {
+    train: text.slice(0, cut),
+    validation: text.slice(cut),
+    prompts: [text.slice(0, 40).split(/\s+/).slice(0, 4).join(" ")],
+  };
 }
 
 async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: LanguageModel; prompts: string[] }> {
   const { train, validation, prompts } = await readTexts(text);
-  console.log(`Text: ${train.length.toLocaleString("en-US")} characters to learn from, ${validation.length.toLocaleString("en-US")} held out`);
+  console.log(
+    `Text: ${train.length.toLocaleString("en-US")} characters to learn from, ${validation.length.toLocaleString("en-US")} held out`,
+  );
   const tokenizer = BPETokenizer.train(train, { vocabSize: VOCAB_SIZE, specialTokens: [END] });
   const [tokens, heldOut] = [train, validation].map((part) => encodeStories(tokenizer, part));
-  console.log(`Tokenizer: ${tokenizer.vocabSize} tokens, ${(train.length / tokens.length).toFixed(1)} characters each: ${tokens.length.toLocaleString("en-US")} tokens`);
+  console.log(
+    `Tokenizer: ${tokenizer.vocabSize} tokens, ${(train.length / tokens.length).toFixed(1)} characters each: ${tokens.length.toLocaleString("en-US")} tokens`,
+  );
   const model = new Transformer(defaultConfig(tokenizer.vocabSize), { seed });
   console.log(`${model.summary()}\nBackend: ${backend.info().name}, ${backend.info().threads} thread\n`);
 
@@ -77,7 +113,15 @@ async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: 
   process.once("SIGINT", stop);
   const started = performance.now();
   try {
-    await trainWithProgress(model, tokens, { ...TRAINING, maxSteps: steps, warmupSteps: Math.min(TRAINING.warmupSteps ?? 0, steps), seed, validation: heldOut, evalWindows: 24, signal: controller.signal });
+    await trainWithProgress(model, tokens, {
+      ...TRAINING,
+      maxSteps: steps,
+      warmupSteps: Math.min(TRAINING.warmupSteps ?? 0, steps),
+      seed,
+      validation: heldOut,
+      evalWindows: 24,
+      signal: controller.signal,
+    });
     console.log(`Trained in ${formatSeconds((performance.now() - started) / 1000)}`);
   } catch (error) {
     if (!controller.signal.aborted) throw error;
@@ -87,7 +131,9 @@ async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: 
   await compare(model, tokens, heldOut);
   const lm = { model, tokenizer };
   await saveModel(lm, out);
-  console.log(`Saved in ${out}/. Load it with loadModel("./${out}"), or: npm start -- --model ${out} --prompt "The sea"\n`);
+  console.log(
+    `Saved in ${out}/. Load it with loadModel("./${out}"), or: npm start -- --model ${out} --prompt "The sea"\n`,
+  );
   return { lm, prompts };
 }
 
@@ -98,7 +144,9 @@ async function compare(model: Transformer, tokens: readonly number[], heldOut: r
   const scored = Math.floor((heldOut.length - 1) / contextLength) * contextLength;
   const { unigram, bigram } = baselineLosses(tokens, heldOut, vocabSize, scored);
   console.log(`\nLoss on ${scored.toLocaleString("en-US")} held-out tokens, in nats per token (lower is better):`);
-  console.log(`  unigram ${unigram.toFixed(3)}   bigram ${bigram.toFixed(3)}   transformer ${loss.toFixed(3)} = ${(loss / bigram).toFixed(2)} × bigram\n`);
+  console.log(
+    `  unigram ${unigram.toFixed(3)}   bigram ${bigram.toFixed(3)}   transformer ${loss.toFixed(3)} = ${(loss / bigram).toFixed(2)} × bigram\n`,
+  );
 }
 
 /** Continues a prompt greedily, by beam search and by sampling. */
@@ -106,20 +154,28 @@ async function write(lm: LanguageModel, prompt: string, { maxNewTokens, seed }: 
   const ways: { title: string; options: GenerateOptions }[] = [
     { title: "greedy", options: { strategy: "greedy", maxNewTokens } },
     { title: "beam of 4", options: { strategy: "beam", numBeams: 4, maxNewTokens } },
-    { title: "sampled (temperature 0.8)", options: { strategy: "sample", temperature: 0.8, topP: 0.95, seed, maxNewTokens } },
+    {
+      title: "sampled (temperature 0.8)",
+      options: { strategy: "sample", temperature: 0.8, topP: 0.95, seed, maxNewTokens },
+    },
   ];
   const columns = [];
   for (const { title, options } of ways) {
     const { text, logprobs } = await generate(lm, prompt, options);
     const total = logprobs.reduce((sum, logprob) => sum + logprob, 0);
-    columns.push({ title, text: prompt + text, footer: `log-probability ${total.toFixed(2)} (${(total / Math.max(1, logprobs.length)).toFixed(2)} per token)` });
+    columns.push({
+      title,
+      text: prompt + text,
+      footer: `log-probability ${total.toFixed(2)} (${(total / Math.max(1, logprobs.length)).toFixed(2)} per token)`,
+    });
   }
   console.log(`${sideBySide(columns)}\n`);
 }
 
 async function main(): Promise<void> {
   const args = readArguments();
-  const { lm, prompts } = args.model === undefined ? await trainModel(args) : { lm: await loadModel(args.model), prompts: [""] };
+  const { lm, prompts } =
+    args.model === undefined ? await trainModel(args) : { lm: await loadModel(args.model), prompts: [""] };
   for (const prompt of args.prompts.length > 0 ? args.prompts : prompts) await write(lm, prompt, args);
 }
 

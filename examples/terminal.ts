@@ -5,12 +5,16 @@ const isTerminal = process.stdout.isTTY === true;
 
 /** Shows a line that the next one replaces; where there is no terminal, only lines worth keeping are printed. */
 export function showProgress(line: string, keep: boolean): void {
-  if (isTerminal) process.stdout.write(`\r\x1b[2K${line.slice(0, (process.stdout.columns ?? 80) - 1)}${keep ? "\n" : ""}`);
+  if (isTerminal)
+    process.stdout.write(`\r\x1b[2K${line.slice(0, (process.stdout.columns ?? 80) - 1)}${keep ? "\n" : ""}`);
   else if (keep) console.log(line);
 }
 
 /** One training step as a line. */
-export function formatStep({ step, loss, learningRate, gradNorm, tokensPerSecond, etaSeconds, validationLoss }: TrainStep, maxSteps: number): string {
+export function formatStep(
+  { step, loss, learningRate, gradNorm, tokensPerSecond, etaSeconds, validationLoss }: TrainStep,
+  maxSteps: number,
+): string {
   const width = String(maxSteps).length;
   const filled = Math.round((20 * step) / maxSteps);
   const parts = [
@@ -60,7 +64,11 @@ export function sideBySide(columns: readonly Column[]): string {
   const width = Math.floor((total - 3 * (columns.length - 1)) / columns.length);
   const cells = columns.map(({ title, text, footer }) => ({ title, lines: wrap(text, width), footer }));
   const height = Math.max(...cells.map(({ lines }) => lines.length));
-  const row = (parts: string[]): string => parts.map((part) => part.padEnd(width)).join(" │ ").trimEnd();
+  const row = (parts: string[]): string =>
+    parts
+      .map((part) => part.padEnd(width))
+      .join(" │ ")
+      .trimEnd();
   return [
     row(cells.map(({ title }) => title)),
     columns.map(() => "─".repeat(width)).join("─┼─"),

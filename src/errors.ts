@@ -96,24 +96,56 @@ export function throwIfAborted(signal: AbortSignal | undefined, operation: strin
 export function checkOptions(operation: string, options: object | undefined, known: readonly string[]): void {
   if (options === undefined) return;
   if (options === null || typeof options !== "object" || Array.isArray(options)) {
-    throw new ConfigError(`${operation}: options must be an object, got ${options === null ? "null" : Array.isArray(options) ? "an array" : typeof options}`);
+    throw new ConfigError(
+      `${operation}: options must be an object, got ${options === null ? "null" : Array.isArray(options) ? "an array" : typeof options}`,
+    );
   }
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined || known.includes(key)) continue;
-    throw new ConfigError(`${operation}: unknown option "${key}"; known options: ${known.join(", ")}`, { option: key, known });
+    throw new ConfigError(`${operation}: unknown option "${key}"; known options: ${known.join(", ")}`, {
+      option: key,
+      known,
+    });
   }
 }
 
 /** Throws a `ConfigError` unless `value` is an integer within [min, max]. */
-export function checkInteger(operation: string, name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
+export function checkInteger(
+  operation: string,
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): void {
   if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
   const range = max === Number.MAX_SAFE_INTEGER ? `>= ${min}` : `from ${min} to ${max}`;
-  throw new ConfigError(`${operation}: ${name} must be an integer ${range}, got ${String(value)}`, { name, value, min, max });
+  throw new ConfigError(`${operation}: ${name} must be an integer ${range}, got ${String(value)}`, {
+    name,
+    value,
+    min,
+    max,
+  });
 }
 
 /** Throws a `ConfigError` unless `value` is a finite number within [min, max]. */
-export function checkNumber(operation: string, name: string, value: unknown, min: number, max: number = Number.MAX_VALUE): void {
+export function checkNumber(
+  operation: string,
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_VALUE,
+): void {
   if (typeof value === "number" && value >= min && value <= max) return;
-  const range = max === Number.MAX_VALUE ? (min === -Number.MAX_VALUE ? "finite" : `finite and >= ${min}`) : `from ${min} to ${max}`;
-  throw new ConfigError(`${operation}: ${name} must be a number ${range}, got ${String(value)}`, { name, value, min, max });
+  const range =
+    max === Number.MAX_VALUE
+      ? min === -Number.MAX_VALUE
+        ? "finite"
+        : `finite and >= ${min}`
+      : `from ${min} to ${max}`;
+  throw new ConfigError(`${operation}: ${name} must be a number ${range}, got ${String(value)}`, {
+    name,
+    value,
+    min,
+    max,
+  });
 }

@@ -50,9 +50,13 @@ export interface LoadOptions {
  * @throws FileError if a file is missing or cannot be read, FormatError saying what is wrong in a file and where,
  *   ConfigError for a context longer than the model's table of positions, AbortError if `signal` fires
  */
-export async function loadModel(source: string | ReadonlyMap<string, Uint8Array>, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  source: string | ReadonlyMap<string, Uint8Array>,
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
   checkOptions("loadModel", options, ["contextLength", "signal", "onProgress"]);
-  if (options.contextLength !== undefined) checkInteger("loadModel", "contextLength", options.contextLength, 1, 2 ** 31 - 1);
+  if (options.contextLength !== undefined)
+    checkInteger("loadModel", "contextLength", options.contextLength, 1, 2 ** 31 - 1);
   throwIfAborted(options.signal, "loadModel");
   const opened = await openSource("loadModel", source);
   const sizes = await findFiles(opened);
@@ -61,7 +65,9 @@ export async function loadModel(source: string | ReadonlyMap<string, Uint8Array>
   const configFields = readFields(await read(FILES.config), FILES.config);
   const described = readConfig(configFields);
   const { vocabSize } = described.config;
-  const generationFields = sizes.has(FILES.generation) ? readFields(await read(FILES.generation), FILES.generation) : undefined;
+  const generationFields = sizes.has(FILES.generation)
+    ? readFields(await read(FILES.generation), FILES.generation)
+    : undefined;
   const tokenizer = sizes.has(FILES.tokenizer) ? readTokenizer(await read(FILES.tokenizer), vocabSize) : undefined;
   const model = buildModel(described, await read(FILES.weights), options.contextLength);
   const generationDefaults = mergeGenerationDefaults(
@@ -83,35 +89,48 @@ async function findFiles(source: ModelSource): Promise<Map<string, number>> {
   if (missing.length > 0) {
     const found = (await source.list()).sort();
     const shown = found.length === 0 ? "nothing" : found.slice(0, 8).join(", ") + (found.length > 8 ? ", …" : "");
-    throw new FileError(`loadModel: ${source.place}: ${missing.join(" and ")} not found; a model needs ${FILES.config} and ${FILES.weights}, here is ${shown}`, { missing, found });
+    throw new FileError(
+      `loadModel: ${source.place}: ${missing.join(" and ")} not found; a model needs ${FILES.config} and ${FILES.weights}, here is ${shown}`,
+      { missing, found },
+    );
   }
   return sizes;
 }
 
 /** Reads files of the source one after the other and reports how far it has come. */
-function reader(source: ModelSource, sizes: ReadonlyMap<string, number>, { signal, onProgress }: LoadOptions): (file: string) => Promise<Uint8Array> {
+function reader(
+  source: ModelSource,
+  sizes: ReadonlyMap<string, number>,
+  { signal, onProgress }: LoadOptions,
+): (file: string) => Promise<Uint8Array> {
   const totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let loadedBytes = 0;
-  return (file) => source.read(file, {
-    signal,
-    onBytes: (bytes) => {
-      loadedBytes += bytes;
-      onProgress?.({ loadedBytes, totalBytes, file });
-    },
-  });
+  return (file) =>
+    source.read(file, {
+      signal,
+      onBytes: (bytes) => {
+        loadedBytes += bytes;
+        onProgress?.({ loadedBytes, totalBytes, file });
+      },
+    });
 }
 
 function readTokenizer(bytes: Uint8Array, vocabSize: number): Tokenizer {
   const tokenizer = tokenizerFromJSON(readText(bytes, FILES.tokenizer));
   if (tokenizer.vocabSize > vocabSize) {
-    throw new FormatError(`${FILES.tokenizer}: has ${tokenizer.vocabSize} ids, the model of ${FILES.config} only ${vocabSize}; they do not belong together`, { tokenizer: tokenizer.vocabSize, model: vocabSize });
+    throw new FormatError(
+      `${FILES.tokenizer}: has ${tokenizer.vocabSize} ids, the model of ${FILES.config} only ${vocabSize}; they do not belong together`,
+      { tokenizer: tokenizer.vocabSize, model: vocabSize },
+    );
   }
   return tokenizer;
 }
 
 function buildModel(described: DescribedModel, bytes: Uint8Array, contextLength: number | undefined): Transformer {
   const config = withContext(described.config, contextLength);
-  return new Transformer(config, { parameters: readParameters(readSafetensors(bytes, { name: FILES.weights }), described, config.contextLength) });
+  return new Transformer(config, {
+    parameters: readParameters(readSafetensors(bytes, { name: FILES.weights }), described, config.contextLength),
+  });
 }
 
 /** Numbers in the tables of computed positions that a file may ask for: 512 MiB. */
@@ -120,12 +139,18 @@ const MAX_POSITION_NUMBERS = 2 ** 27;
 /** A config with another context, as what the Transformer's constructor takes. */
 function withContext(config: ResolvedConfig, wanted: number = config.contextLength): ModelConfig {
   if (config.position === "learned" && wanted > config.contextLength) {
-    throw new ConfigError(`loadModel: contextLength ${wanted} exceeds the model's table of ${config.contextLength} learned positions`, { wanted, table: config.contextLength });
+    throw new ConfigError(
+      `loadModel: contextLength ${wanted} exceeds the model's table of ${config.contextLength} learned positions`,
+      { wanted, table: config.contextLength },
+    );
   }
   // No tensor of the file vouches for the length of computed positions, so a wild one must not size the tables.
   const width = config.position === "rotary" ? config.headDim : config.dModel;
   if (config.position !== "learned" && wanted * width > MAX_POSITION_NUMBERS) {
-    throw new FormatError(`${FILES.config}: a context of ${wanted} tokens needs position tables beyond ${MAX_POSITION_NUMBERS} numbers; pass contextLength up to ${Math.floor(MAX_POSITION_NUMBERS / width)}`, { wanted });
+    throw new FormatError(
+      `${FILES.config}: a context of ${wanted} tokens needs position tables beyond ${MAX_POSITION_NUMBERS} numbers; pass contextLength up to ${Math.floor(MAX_POSITION_NUMBERS / width)}`,
+      { wanted },
+    );
   }
   return { ...config, contextLength: wanted };
 }

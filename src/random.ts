@@ -30,7 +30,8 @@ export class Random {
       [this.#a, this.#b, this.#c, this.#counter] = seed as RandomState;
       return;
     }
-    if (!Number.isSafeInteger(seed)) throw new ConfigError(`Random: seed must be a safe integer, got ${String(seed)}`, { seed });
+    if (!Number.isSafeInteger(seed))
+      throw new ConfigError(`Random: seed must be a safe integer, got ${String(seed)}`, { seed });
     this.#a = seed | 0;
     this.#b = Math.floor(seed / 2 ** 32) | 0;
     this.#c = 0;
@@ -45,7 +46,7 @@ export class Random {
     this.#counter = (this.#counter + 1) | 0;
     this.#a = this.#b ^ (this.#b >>> 9);
     this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + result | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + result) | 0;
     return result >>> 0;
   }
 
@@ -56,7 +57,8 @@ export class Random {
 
   /** A whole number in [0, n), each equally likely. */
   integer(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) throw new ConfigError(`Random.integer: n must be an integer from 1 to 2^32, got ${n}`, { n });
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32)
+      throw new ConfigError(`Random.integer: n must be an integer from 1 to 2^32, got ${n}`, { n });
     // Draws above the largest multiple of n would favour small results; draw again.
     const limit = 2 ** 32 - (2 ** 32 % n);
     let draw = this.uint32();
@@ -83,7 +85,8 @@ export class Random {
   categorical(weights: ArrayLike<number>): number {
     let total = 0;
     for (let i = 0; i < weights.length; i++) total += weights[i];
-    if (!(total > 0) || total === Infinity) throw new ConfigError(`Random.categorical: weights must have a positive finite sum, got ${total}`, { total });
+    if (!(total > 0) || total === Infinity)
+      throw new ConfigError(`Random.categorical: weights must have a positive finite sum, got ${total}`, { total });
     let left = this.uniform() * total;
     let last = 0;
     for (let i = 0; i < weights.length; i++) {

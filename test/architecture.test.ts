@@ -66,17 +66,28 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
     name: "Node's modules load lazily",
     rule: importRules.nodeIsLazy,
     bad: [{ "src/formats/source.ts": `import { readFile } from "node:fs/promises";` }],
-    good: { "src/formats/source.ts": `export const read = async () => await import("node:fs/promises");`, "src/cli.ts": `import fs from "node:fs";` },
+    good: {
+      "src/formats/source.ts": `export const read = async () => await import("node:fs/promises");`,
+      "src/cli.ts": `import fs from "node:fs";`,
+    },
   },
   {
     name: "no import cycles",
     rule: importRules.noCycles,
     bad: [
-      { "src/a.ts": `import "./b.ts";`, "src/b.ts": `export * from "./c.ts";`, "src/c.ts": `import { a } from "./a.ts";` },
+      {
+        "src/a.ts": `import "./b.ts";`,
+        "src/b.ts": `export * from "./c.ts";`,
+        "src/c.ts": `import { a } from "./a.ts";`,
+      },
       { "src/a.ts": `import { a } from "./a.ts";` },
       { "src/a.ts": `import { type B } from "./b.ts";`, "src/b.ts": `export const load = () => import("./a.ts");` },
     ],
-    good: { "src/a.ts": `import { b } from "./b.ts"; import "./c.ts";`, "src/b.ts": `import type { A } from "./a.ts"; import "./c.ts";`, "src/c.ts": "" },
+    good: {
+      "src/a.ts": `import { b } from "./b.ts"; import "./c.ts";`,
+      "src/b.ts": `import type { A } from "./a.ts"; import "./c.ts";`,
+      "src/c.ts": "",
+    },
   },
   {
     name: "files have at most 400 lines",
@@ -92,7 +103,10 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
       { "bench/a.ts": `const f = () => {${lines(80)}};` },
       { "src/a.ts": `class A { get x() {${lines(80)}return 1; } }` },
     ],
-    good: { "src/a.ts": `/**${lines(50)}*/ function f() {${lines(79)}}`, "test/a.test.ts": `describe("x", () => {${lines(100)}});` },
+    good: {
+      "src/a.ts": `/**${lines(50)}*/ function f() {${lines(79)}}`,
+      "test/a.test.ts": `describe("x", () => {${lines(100)}});`,
+    },
   },
   {
     name: "the median function of src has at most 35 lines",
@@ -110,7 +124,12 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
     name: "every file says what it is for",
     rule: budgets.filesAreIntroduced,
     bad: [{ "src/a.ts": `import "./b.ts";\n/** Late. */` }],
-    good: { "src/a.ts": "/** Early. */", "src/b.ts": "// Early.", "test/a.test.ts": "it();", "src/cli.ts": "#!/usr/bin/env node\n/** The command. */" },
+    good: {
+      "src/a.ts": "/** Early. */",
+      "src/b.ts": "// Early.",
+      "test/a.test.ts": "it();",
+      "src/cli.ts": "#!/usr/bin/env node\n/** The command. */",
+    },
   },
   {
     name: "every export of src has a doc comment",
@@ -155,12 +174,20 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
       { "test/a.ts": "// @ts-ignore\nf();" },
       { "src/a.ts": "// @ts-expect-error\nf();" },
     ],
-    good: { "src/a.ts": `const x = "TODO: not a comment // XXX"; // todos are fine`, "test/types/a.ts": "// @ts-expect-error wrong on purpose\nf();" },
+    good: {
+      "src/a.ts": `const x = "TODO: not a comment // XXX"; // todos are fine`,
+      "test/types/a.ts": "// @ts-expect-error wrong on purpose\nf();",
+    },
   },
   {
     name: "mathematics is our own",
     rule: code.mathematicsIsOurs,
-    bad: [{ "src/a.ts": "Math.exp(1);" }, { "src/a.ts": "const f = [Math.tanh];" }, { "src/a.ts": "const { log } = Math;" }, { "src/a.ts": `Math["pow"](2, 3);` }],
+    bad: [
+      { "src/a.ts": "Math.exp(1);" },
+      { "src/a.ts": "const f = [Math.tanh];" },
+      { "src/a.ts": "const { log } = Math;" },
+      { "src/a.ts": `Math["pow"](2, 3);` },
+    ],
     good: { "src/a.ts": "Math.max(1, Math.sqrt(2) ** 3); // Math.exp", "test/a.ts": "Math.exp(1);" },
   },
   {
@@ -200,7 +227,10 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
       { "src/a.ts": "const cores = globalThis.navigator?.hardwareConcurrency;" },
       { "src/a.ts": "class A { static cores = navigator.hardwareConcurrency; }" },
     ],
-    good: { "src/a.ts": "function f() { return process.argv; } const g = () => navigator; class A { x = document; } type P = typeof process; const o = { location: 1 };" },
+    good: {
+      "src/a.ts":
+        "function f() { return process.argv; } const g = () => navigator; class A { x = document; } type P = typeof process; const o = { location: 1 };",
+    },
   },
 ];
 
@@ -226,7 +256,13 @@ describe("the package", () => {
 
   it("has no runtime dependency, no install script, and no tool beyond the agreed ones", () => {
     expect(packageIsAlone(json).join("\n")).toBe("");
-    expect(packageIsAlone({ dependencies: {}, scripts: { postinstall: "x" }, devDependencies: { vitest: "1", eslint: "9" } })).toHaveLength(3);
+    expect(
+      packageIsAlone({
+        dependencies: {},
+        scripts: { postinstall: "x" },
+        devDependencies: { vitest: "1", eslint: "9" },
+      }),
+    ).toHaveLength(3);
   });
 
   it("keeps the top of the repository small", () => {
@@ -239,7 +275,13 @@ describe("the package", () => {
 
   it("has tests that mirror the sources", () => {
     expect(testsMirrorSources(listFiles("test"), listFiles("src")).join("\n")).toBe("");
-    const tests = ["test/nn/linear.test.ts", "test/nn/linear.speed.test.ts", "test/backend/loops.test.ts", "test/browser/x.test.ts", "test/nn/norm.test.ts"];
+    const tests = [
+      "test/nn/linear.test.ts",
+      "test/nn/linear.speed.test.ts",
+      "test/backend/loops.test.ts",
+      "test/browser/x.test.ts",
+      "test/nn/norm.test.ts",
+    ];
     const stray = testsMirrorSources(tests, ["src/nn/linear.ts", "src/backend/loops/matmul.ts"]);
     expect(stray).toEqual(["test/nn/norm.test.ts:1: no file or folder of src has this name"]);
   });

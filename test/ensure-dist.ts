@@ -8,13 +8,19 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Time of the last change to what dist/ is made from. */
 function newestSource(): number {
-  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((path) => join("src", path)); // folders too
-  return Math.max(...["src", ...sources, "package.json", "tsconfig.json"].map((path) => statSync(join(root, path)).mtimeMs));
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((path) =>
+    join("src", path),
+  ); // folders too
+  return Math.max(
+    ...["src", ...sources, "package.json", "tsconfig.json"].map((path) => statSync(join(root, path)).mtimeMs),
+  );
 }
 
 /** Time of the last complete build, 0 if there is none. The declarations are written last. */
 function lastBuild(): number {
-  const outputs = ["dist/index.js", "dist/index.cjs", "dist/index.d.ts", "dist/index.d.cts"].map((path) => join(root, path));
+  const outputs = ["dist/index.js", "dist/index.cjs", "dist/index.d.ts", "dist/index.d.cts"].map((path) =>
+    join(root, path),
+  );
   return outputs.every(existsSync) ? Math.min(...outputs.map((path) => statSync(path).mtimeMs)) : 0;
 }
 

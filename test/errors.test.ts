@@ -1,7 +1,17 @@
 /** Errors and the checks that throw them. */
 import { describe, expect, it } from "vitest";
 import {
-  AbortError, ConfigError, DisposedError, FileError, FormatError, HeedError, ShapeError, TokenizerError, checkInteger, checkNumber, checkOptions,
+  AbortError,
+  ConfigError,
+  DisposedError,
+  FileError,
+  FormatError,
+  HeedError,
+  ShapeError,
+  TokenizerError,
+  checkInteger,
+  checkNumber,
+  checkOptions,
   throwIfAborted,
 } from "../src/errors.ts";
 import { expectError } from "./expect-error.ts";
@@ -60,7 +70,11 @@ describe("checkOptions", () => {
   });
 
   it("names an unknown option and the known ones", () => {
-    expectError(() => checkOptions("op", { a: 1, c: 2 }, ["a", "b"]), ConfigError, 'op: unknown option "c"; known options: a, b');
+    expectError(
+      () => checkOptions("op", { a: 1, c: 2 }, ["a", "b"]),
+      ConfigError,
+      'op: unknown option "c"; known options: a, b',
+    );
     expectError(() => checkOptions("op", { c: null }, ["a"]), ConfigError, 'op: unknown option "c"; known options: a');
     try {
       checkOptions("op", { c: 1 }, ["a"]);
@@ -69,8 +83,18 @@ describe("checkOptions", () => {
     }
   });
 
-  it.each([[null, "null"], [[1], "an array"], ["x", "string"], [5, "number"], [true, "boolean"]])("refuses %j in place of options", (options, what) => {
-    expectError(() => checkOptions("op", options as unknown as object, ["a"]), ConfigError, `op: options must be an object, got ${what}`);
+  it.each([
+    [null, "null"],
+    [[1], "an array"],
+    ["x", "string"],
+    [5, "number"],
+    [true, "boolean"],
+  ])("refuses %j in place of options", (options, what) => {
+    expectError(
+      () => checkOptions("op", options as unknown as object, ["a"]),
+      ConfigError,
+      `op: options must be an object, got ${what}`,
+    );
   });
 });
 
@@ -81,12 +105,20 @@ describe("checkInteger", () => {
   });
 
   it.each([1, 6, 2.5, NaN, Infinity, "3", null, undefined])("refuses %j between 2 and 5", (value) => {
-    expectError(() => checkInteger("op", "n", value, 2, 5), ConfigError, `op: n must be an integer from 2 to 5, got ${String(value)}`);
+    expectError(
+      () => checkInteger("op", "n", value, 2, 5),
+      ConfigError,
+      `op: n must be an integer from 2 to 5, got ${String(value)}`,
+    );
   });
 
   it("says >= where there is no upper bound", () => {
     expectError(() => checkInteger("op", "n", 0, 1), ConfigError, "op: n must be an integer >= 1, got 0");
-    expectError(() => checkInteger("op", "n", 2 ** 53, 1), ConfigError, `op: n must be an integer >= 1, got ${2 ** 53}`);
+    expectError(
+      () => checkInteger("op", "n", 2 ** 53, 1),
+      ConfigError,
+      `op: n must be an integer >= 1, got ${2 ** 53}`,
+    );
   });
 });
 
@@ -97,11 +129,23 @@ describe("checkNumber", () => {
   });
 
   it.each([-0.1, 1.1, NaN, Infinity, "0.5", null, undefined])("refuses %j between 0 and 1", (value) => {
-    expectError(() => checkNumber("op", "p", value, 0, 1), ConfigError, `op: p must be a number from 0 to 1, got ${String(value)}`);
+    expectError(
+      () => checkNumber("op", "p", value, 0, 1),
+      ConfigError,
+      `op: p must be a number from 0 to 1, got ${String(value)}`,
+    );
   });
 
   it("says what is missing where there is no upper bound", () => {
-    expectError(() => checkNumber("op", "p", Infinity, 0), ConfigError, "op: p must be a number finite and >= 0, got Infinity");
-    expectError(() => checkNumber("op", "p", NaN, -Number.MAX_VALUE), ConfigError, "op: p must be a number finite, got NaN");
+    expectError(
+      () => checkNumber("op", "p", Infinity, 0),
+      ConfigError,
+      "op: p must be a number finite and >= 0, got Infinity",
+    );
+    expectError(
+      () => checkNumber("op", "p", NaN, -Number.MAX_VALUE),
+      ConfigError,
+      "op: p must be a number finite, got NaN",
+    );
   });
 });

@@ -7,10 +7,12 @@ import { Tensor } from "../src/tensor/tensor.ts";
 /** The tensors of a safetensors file, each with an array of its own. */
 export function readGolden(path: string): Map<string, Tensor> {
   const file = readSafetensors(readFileSync(path), { name: path });
-  return new Map(file.names.map((name) => {
-    const { data, shape } = file.tensor(name);
-    return [name, new Tensor(data.slice(), shape)];
-  }));
+  return new Map(
+    file.names.map((name) => {
+      const { data, shape } = file.tensor(name);
+      return [name, new Tensor(data.slice(), shape)];
+    }),
+  );
 }
 
 /** The tensor of a name that must be there. */

@@ -7,12 +7,21 @@ const text = "the ship sailed on the sea. the sea was calm. the ship came home. 
 
 describe("a model and its tokenizer, from nothing", () => {
   const tokenizer = BPETokenizer.train(text, { vocabSize: 288, specialTokens: ["<|endoftext|>"] });
-  const model = new Transformer({ vocabSize: tokenizer.vocabSize, contextLength: 24, dModel: 32, nLayers: 1, nHeads: 2 }, { seed: 1 });
+  const model = new Transformer(
+    { vocabSize: tokenizer.vocabSize, contextLength: 24, dModel: 32, nLayers: 1, nHeads: 2 },
+    { seed: 1 },
+  );
   const lm: LanguageModel = { model, tokenizer };
   let losses: number[];
   beforeAll(async () => {
     losses = [];
-    for await (const { loss } of train(model, tokenizer.encode(text), { maxSteps: 120, batchSize: 8, learningRate: 1e-2, seed: 1 })) losses.push(loss);
+    for await (const { loss } of train(model, tokenizer.encode(text), {
+      maxSteps: 120,
+      batchSize: 8,
+      learningRate: 1e-2,
+      seed: 1,
+    }))
+      losses.push(loss);
   });
 
   it("learn a text", () => {
@@ -22,7 +31,8 @@ describe("a model and its tokenizer, from nothing", () => {
 
   it("continue it with every strategy", async () => {
     const options = [{}, { strategy: "sample", topK: 1, seed: 1 }, { strategy: "beam", numBeams: 3 }] as const;
-    for (const each of options) expect((await generate(lm, "the ship sailed on", { ...each, maxNewTokens: 4 })).text).toMatch(/^ the sea\./);
+    for (const each of options)
+      expect((await generate(lm, "the ship sailed on", { ...each, maxNewTokens: 4 })).text).toMatch(/^ the sea\./);
   });
 
   it("know which text is likely, and what comes next", () => {
@@ -35,7 +45,11 @@ describe("a model and its tokenizer, from nothing", () => {
     await saveModel(lm, files);
     const loaded = await loadModel(files);
     const write = async (each: LanguageModel): Promise<unknown> => {
-      const { tokens, logprobs, text: written } = await generate(each, "the ship", { strategy: "sample", seed: 5, maxNewTokens: 16 });
+      const {
+        tokens,
+        logprobs,
+        text: written,
+      } = await generate(each, "the ship", { strategy: "sample", seed: 5, maxNewTokens: 16 });
       return { tokens, logprobs, written };
     };
     expect(await write(loaded)).toEqual(await write(lm));

@@ -34,13 +34,15 @@ describeWithData("golden values of the operations", () => {
     inputs.forEach((input, i) => {
       const expected = tensors.get(`${name}/grad/${input}`);
       expect(expected !== undefined, `a golden gradient of ${input}`).toBe(opCase.inputs[input].differentiable);
-      if (expected !== undefined) expectClose(leaves[i].grad as Tensor, expected, opCase.tolerance.gradient, `${name}: gradient of ${input}`);
+      if (expected !== undefined)
+        expectClose(leaves[i].grad as Tensor, expected, opCase.tolerance.gradient, `${name}: gradient of ${input}`);
     });
   });
 
   it.each(golden)("$name is computed with the options that the golden file names", ({ name, attrs }) => {
     const attributes = opCases.find((candidate) => candidate.name === name)?.attributes ?? {};
-    for (const [key, value] of Object.entries(attrs)) if (!WORDS.includes(key)) expect(attributes[key], key).toBe(value);
+    for (const [key, value] of Object.entries(attrs))
+      if (!WORDS.includes(key)) expect(attributes[key], key).toBe(value);
   });
 
   it("cover all 32 cases of the file, and no golden tensor is left over", () => {

@@ -16,7 +16,11 @@ function check({ inputs, run }: Pick<OpCase, "inputs" | "run">, drawn: Tensor[])
     const rest = [...leaves];
     return run(...drawn.map((tensor, i) => (differentiable[i] ? (rest.shift() as Tensor) : tensor)));
   };
-  return gradCheck(fn, drawn.filter((_, i) => differentiable[i]), { tolerance: 2e-4 });
+  return gradCheck(
+    fn,
+    drawn.filter((_, i) => differentiable[i]),
+    { tolerance: 2e-4 },
+  );
 }
 
 function expectOk({ ok, maxError, worst }: GradCheckResult): void {
@@ -39,7 +43,22 @@ describe("gradCheck accepts", () => {
 });
 
 /** Exports of heed/tensor that are functions of something else than tensors, or whose result has no gradient. */
-const NOT_DIFFERENTIABLE = ["Tensor", "Random", "alike", "arange", "attentionMaps", "full", "gradCheck", "noGrad", "ones", "randn", "rotaryTable", "scope", "tensor", "zeros"];
+const NOT_DIFFERENTIABLE = [
+  "Tensor",
+  "Random",
+  "alike",
+  "arange",
+  "attentionMaps",
+  "full",
+  "gradCheck",
+  "noGrad",
+  "ones",
+  "randn",
+  "rotaryTable",
+  "scope",
+  "tensor",
+  "zeros",
+];
 
 /** The names of the operations that a result was computed with. */
 function operationsOf(out: Tensor): string[] {
@@ -54,13 +73,19 @@ describe("the table of operations", () => {
   });
 
   it("covers every differentiable function of heed/tensor", () => {
-    const functions = Object.entries(api).flatMap(([name, value]) => (typeof value === "function" && !name.endsWith("Error") ? [name] : []));
+    const functions = Object.entries(api).flatMap(([name, value]) =>
+      typeof value === "function" && !name.endsWith("Error") ? [name] : [],
+    );
     const expected = [...functions.filter((name) => !NOT_DIFFERENTIABLE.includes(name)), "geluTanh"];
     const inTable = new Set(opCases.flatMap((opCase) => operationsOf(opCase.run(...drawInputs(opCase, 3)))));
     expect([...inTable].sort()).toEqual(expected.sort());
-    const atRandom = new Set(randomCases.flatMap(({ arbitrary }) => {
-      return fc.sample(arbitrary, { seed: 1, numRuns: 10 }).flatMap((opCase) => operationsOf(opCase.run(...drawInputs(opCase, 3))));
-    }));
+    const atRandom = new Set(
+      randomCases.flatMap(({ arbitrary }) => {
+        return fc
+          .sample(arbitrary, { seed: 1, numRuns: 10 })
+          .flatMap((opCase) => operationsOf(opCase.run(...drawInputs(opCase, 3))));
+      }),
+    );
     expect([...atRandom].sort()).toEqual(expected.sort());
   });
 

@@ -11,7 +11,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import ensureDist from "./ensure-dist.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const chapters = readdirSync(`${root}src/public`).map((name) => name.replace(/\.ts$/, "")).sort();
+const chapters = readdirSync(`${root}src/public`)
+  .map((name) => name.replace(/\.ts$/, ""))
+  .sort();
 const subpaths = ["index", ...chapters];
 const kB = 1000;
 
@@ -22,7 +24,9 @@ function specifier(subpath: string): string {
 
 /** Runs a script in a Node of its own, which resolves `heed` as a user's would, and returns the JSON that it prints. */
 function inNode(kind: "module" | "commonjs", script: string): unknown {
-  return JSON.parse(execFileSync(process.execPath, [`--input-type=${kind}`, "--eval", script], { cwd: root, encoding: "utf8" }));
+  return JSON.parse(
+    execFileSync(process.execPath, [`--input-type=${kind}`, "--eval", script], { cwd: root, encoding: "utf8" }),
+  );
 }
 
 /** Minified and gzipped size of a program for the browser that imports the built package, in bytes. */
@@ -47,12 +51,18 @@ beforeAll(ensureDist);
 
 describe("subpaths", () => {
   it("are those of src/public, in package.json and in dist", () => {
-    const json = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { exports: object; typesVersions: { "*": object }; tsup: { entry: object } };
+    const json = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
+      exports: object;
+      typesVersions: { "*": object };
+      tsup: { entry: object };
+    };
     const exported = Object.keys(json.exports).filter((path) => path !== "./package.json");
     expect(exported.sort()).toEqual([".", ...chapters.map((chapter) => `./${chapter}`)]);
     expect(Object.keys(json.typesVersions["*"]).sort()).toEqual(chapters);
     expect(Object.keys(json.tsup.entry).sort()).toEqual([...subpaths].sort());
-    const files = subpaths.flatMap((subpath) => ["js", "cjs", "d.ts", "d.cts"].map((ending) => `dist/${subpath}.${ending}`));
+    const files = subpaths.flatMap((subpath) =>
+      ["js", "cjs", "d.ts", "d.cts"].map((ending) => `dist/${subpath}.${ending}`),
+    );
     expect(files.filter((file) => !existsSync(root + file))).toEqual([]);
   });
 
@@ -66,18 +76,30 @@ describe("subpaths", () => {
 
   it("load as ES modules and share Tensor and backend", () => {
     const load = (subpath: string): string => `await import("${specifier(subpath)}")`;
-    expect(inNode("module", `const modules = [${subpaths.map(load)}]; const tensor = ${load("tensor")}; console.log(${report})`)).toEqual(shared);
+    expect(
+      inNode(
+        "module",
+        `const modules = [${subpaths.map(load)}]; const tensor = ${load("tensor")}; console.log(${report})`,
+      ),
+    ).toEqual(shared);
   });
 
   it("load as CommonJS and share Tensor and backend", () => {
     const load = (subpath: string): string => `require("${specifier(subpath)}")`;
-    expect(inNode("commonjs", `const modules = [${subpaths.map(load)}]; const tensor = ${load("tensor")}; console.log(${report})`)).toEqual(shared);
+    expect(
+      inNode(
+        "commonjs",
+        `const modules = [${subpaths.map(load)}]; const tensor = ${load("tensor")}; console.log(${report})`,
+      ),
+    ).toEqual(shared);
   });
 
   it("declare types that need no other package", () => {
     const declarations = readdirSync(`${root}dist`).filter((name) => /\.d\.c?ts$/.test(name));
     const foreign = declarations.flatMap((name) => {
-      const found = readFileSync(`${root}dist/${name}`, "utf8").match(/<reference .*>|(?:from |import\()['"][^.'"][^'"]*['"]/g) ?? [];
+      const found =
+        readFileSync(`${root}dist/${name}`, "utf8").match(/<reference .*>|(?:from |import\()['"][^.'"][^'"]*['"]/g) ??
+        [];
       return found.map((what) => `dist/${name}: ${what}`);
     });
     expect(foreign).toEqual([]);
@@ -88,7 +110,10 @@ describe("minified and gzipped for the browser", () => {
   it.each([
     { program: `export { BPETokenizer, tokenizerFromJSON } from "heed";`, budget: 12 * kB },
     { program: `export { loadModel, generate } from "heed";`, budget: 45 * kB },
-    { program: subpaths.map((subpath, i) => `export * as part${i} from "${specifier(subpath)}";`).join("\n"), budget: 80 * kB },
+    {
+      program: subpaths.map((subpath, i) => `export * as part${i} from "${specifier(subpath)}";`).join("\n"),
+      budget: 80 * kB,
+    },
   ])("$program is at most $budget bytes", async ({ program, budget }) => {
     expect(await bundleSize(program)).toBeLessThanOrEqual(budget);
   });
@@ -101,7 +126,11 @@ describe("npm pack", () => {
   }
 
   it("publishes dist and four files beside it, all text, at most 2 MB", () => {
-    const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8", stdio: "pipe" });
+    const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: "pipe",
+    });
     const [packed] = JSON.parse(output) as Packed[];
     const paths = packed.files.map(({ path }) => path);
     const besides = paths.filter((path) => !path.startsWith("dist/"));

@@ -27,11 +27,33 @@ describe("a seed", () => {
   it("gives the same numbers for ever", () => {
     const random = new Random(7);
     expect(draw(3, () => random.uint32())).toEqual([3069104647, 3582417929, 1446471690]);
-    expect(draw(3, () => random.normal()).map((value) => value.toFixed(6))).toEqual(["-0.389385", "0.735091", "-0.779548"]);
+    expect(draw(3, () => random.normal()).map((value) => value.toFixed(6))).toEqual([
+      "-0.389385",
+      "0.735091",
+      "-0.779548",
+    ]);
   });
 
   it("gives other numbers than any other seed", () => {
-    const seeds = [0, 1, -1, 2, 2 ** 32, 2 ** 32 + 1, -(2 ** 32), Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, ...draw(200, ((i = 3) => () => i++)())];
+    const seeds = [
+      0,
+      1,
+      -1,
+      2,
+      2 ** 32,
+      2 ** 32 + 1,
+      -(2 ** 32),
+      Number.MAX_SAFE_INTEGER,
+      Number.MIN_SAFE_INTEGER,
+      ...draw(
+        200,
+        (
+          (i = 3) =>
+          () =>
+            i++
+        )(),
+      ),
+    ];
     const starts = seeds.map((seed) => {
       const random = new Random(seed);
       return draw(4, () => random.uint32()).join();
@@ -40,7 +62,14 @@ describe("a seed", () => {
   });
 
   it("of neighbours gives unrelated numbers", () => {
-    const firsts = draw(2000, ((i = 0) => () => new Random(i++).uniform())());
+    const firsts = draw(
+      2000,
+      (
+        (i = 0) =>
+        () =>
+          new Random(i++).uniform()
+      )(),
+    );
     const products = firsts.slice(1).map((value, i) => (value - 0.5) * (firsts[i] - 0.5));
     expect(Math.abs(average(firsts) - 0.5)).toBeLessThan(4 * Math.sqrt(1 / 12 / 2000));
     expect(Math.abs(average(products))).toBeLessThan((4 * (1 / 12)) / Math.sqrt(2000));
@@ -50,8 +79,18 @@ describe("a seed", () => {
     expectError(() => new Random(seed), ConfigError, `Random: seed must be a safe integer, got ${seed}`);
   });
 
-  it.each([[undefined, "undefined"], ["7", "7"], [[1, 2, 3], "1,2,3"], [[1, 2, 3, 0.5], "1,2,3,0.5"], [null, "null"]])("of %j is refused", (seed, shown) => {
-    expectError(() => new Random(seed as unknown as number), ConfigError, `Random: needs a seed or a state of four integers, got ${shown}`);
+  it.each([
+    [undefined, "undefined"],
+    ["7", "7"],
+    [[1, 2, 3], "1,2,3"],
+    [[1, 2, 3, 0.5], "1,2,3,0.5"],
+    [null, "null"],
+  ])("of %j is refused", (seed, shown) => {
+    expectError(
+      () => new Random(seed as unknown as number),
+      ConfigError,
+      `Random: needs a seed or a state of four integers, got ${shown}`,
+    );
   });
 });
 
@@ -93,7 +132,15 @@ describe("uniform", () => {
     const random = new Random(2);
     const values = draw(100_000, () => random.uniform());
     expect(values.every((value) => value >= 0 && value < 1)).toBe(true);
-    expect(chiSquared(countOf(values.map((value) => Math.floor(value * 100)), 100), Array(100).fill(1000))).toBeLessThan(chiBound(100));
+    expect(
+      chiSquared(
+        countOf(
+          values.map((value) => Math.floor(value * 100)),
+          100,
+        ),
+        Array(100).fill(1000),
+      ),
+    ).toBeLessThan(chiBound(100));
   });
 
   it("does not remember the draw before", () => {
@@ -118,7 +165,11 @@ describe("integer", () => {
   });
 
   it.each([0, -1, 1.5, NaN, 2 ** 32 + 1])("refuses n = %d", (n) => {
-    expectError(() => new Random(1).integer(n), ConfigError, `Random.integer: n must be an integer from 1 to 2^32, got ${n}`);
+    expectError(
+      () => new Random(1).integer(n),
+      ConfigError,
+      `Random.integer: n must be an integer from 1 to 2^32, got ${n}`,
+    );
   });
 });
 
@@ -148,10 +199,18 @@ describe("categorical", () => {
   it("draws in proportion to the weights, and never a weight of 0", () => {
     const random = new Random(7);
     const weights = [1, 0, 3, 0.5, 5.5, 0];
-    const counts = countOf(draw(50_000, () => random.categorical(weights)), 6);
+    const counts = countOf(
+      draw(50_000, () => random.categorical(weights)),
+      6,
+    );
     const drawn = [0, 2, 3, 4];
     expect([counts[1], counts[5]]).toEqual([0, 0]);
-    expect(chiSquared(drawn.map((i) => counts[i]), drawn.map((i) => weights[i] * 5000))).toBeLessThan(chiBound(4));
+    expect(
+      chiSquared(
+        drawn.map((i) => counts[i]),
+        drawn.map((i) => weights[i] * 5000),
+      ),
+    ).toBeLessThan(chiBound(4));
   });
 
   it("takes typed arrays and weights of any scale", () => {
@@ -160,8 +219,18 @@ describe("categorical", () => {
     expect(draw(50, () => random.categorical([0, 0, 1e300]))).toEqual(Array(50).fill(2));
   });
 
-  it.each([[[], 0], [[0, 0], 0], [[1, NaN], NaN], [[1, Infinity], Infinity], [[-1, 0.5], -0.5]])("refuses weights %j", (weights, total) => {
-    expectError(() => new Random(1).categorical(weights), ConfigError, `Random.categorical: weights must have a positive finite sum, got ${total}`);
+  it.each([
+    [[], 0],
+    [[0, 0], 0],
+    [[1, NaN], NaN],
+    [[1, Infinity], Infinity],
+    [[-1, 0.5], -0.5],
+  ])("refuses weights %j", (weights, total) => {
+    expectError(
+      () => new Random(1).categorical(weights),
+      ConfigError,
+      `Random.categorical: weights must have a positive finite sum, got ${total}`,
+    );
   });
 });
 
@@ -171,7 +240,12 @@ describe("shuffle", () => {
     const orders = draw(24_000, () => random.shuffle([0, 1, 2, 3]).join(""));
     const names = [...new Set(orders)];
     expect(names).toHaveLength(24);
-    expect(chiSquared(names.map((name) => orders.filter((order) => order === name).length), Array(24).fill(1000))).toBeLessThan(chiBound(24));
+    expect(
+      chiSquared(
+        names.map((name) => orders.filter((order) => order === name).length),
+        Array(24).fill(1000),
+      ),
+    ).toBeLessThan(chiBound(24));
     const items = [1, 2, 3];
     expect(random.shuffle(items)).toBe(items);
     expect(random.shuffle([])).toEqual([]);

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import type { Reporter, TestModule } from "vitest/node";
 
 /** The folder of the test data. */
-export const dataRoot: string = process.env.HEED_DATA ?? join(fileURLToPath(new URL("..", import.meta.url)), "../shared/data");
+export const dataRoot: string =
+  process.env.HEED_DATA ?? join(fileURLToPath(new URL("..", import.meta.url)), "../shared/data");
 
 /** Ends the name of a group that is skipped for want of data, for the reporter to count. */
 export const DATA_MARK = "(needs the test data)";
@@ -22,7 +23,8 @@ export class SkipReporter implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>): void {
     const skipped = modules.flatMap((module) => [...module.children.allTests("skipped")]);
     const count = skipped.filter((test) => test.fullName.includes(DATA_MARK)).length;
-    const lines = count > 0 ? [...this.#notes, `${count} tests skipped: no test data at ${dataRoot} (set HEED_DATA)`] : this.#notes;
+    const lines =
+      count > 0 ? [...this.#notes, `${count} tests skipped: no test data at ${dataRoot} (set HEED_DATA)`] : this.#notes;
     if (lines.length > 0) console.log(`\n${lines.join("\n")}`);
   }
 }

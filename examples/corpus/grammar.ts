@@ -71,7 +71,10 @@ export function tell(random: Random, { template, chief, lines }: Skeleton, heldO
   let combination: Combination;
   do combination = { template, subject: favour(random, subjects), object: favour(random, objects) };
   while (combination.subject === combination.object || isHeldOut(combination) !== heldOut);
-  const cast = new Map([[chief[0], combination.subject], [chief[1], combination.object]]);
+  const cast = new Map([
+    [chief[0], combination.subject],
+    [chief[1], combination.object],
+  ]);
   const sentences: string[] = [];
   for (const { optional, options } of lines) {
     if (optional && random.uniform() < 0.5) continue;
@@ -82,7 +85,8 @@ export function tell(random: Random, { template, chief, lines }: Skeleton, heldO
 
 /** Fills the choices and the slots of a text, remembering in `cast` what each slot became. */
 export function expand(random: Random, text: string, cast: Map<string, string>): string {
-  while (text.includes("[")) text = text.replace(/\[([^[\]]*)\]/g, (_, options: string) => favour(random, options.split("|")));
+  while (text.includes("["))
+    text = text.replace(/\[([^[\]]*)\]/g, (_, options: string) => favour(random, options.split("|")));
   return text.replace(/\{(\w+)(?:\.(\w+))?(\+s)?\}/g, (_, slot: string, fact?: string, plural?: string) => {
     if (slot in phrases) return expand(random, pick(random, phrases[slot]), cast);
     const word = valueOf(random, slot, cast);
@@ -98,7 +102,10 @@ function valueOf(random: Random, slot: string, cast: Map<string, string>): strin
   const child = cast.get("child");
   const table = slot === "friend" && child !== undefined ? otherChildren(child) : tableOf(slot);
   const taken = new Set(cast.values());
-  const word = favour(random, table.filter((entry) => !taken.has(entry)));
+  const word = favour(
+    random,
+    table.filter((entry) => !taken.has(entry)),
+  );
   cast.set(slot, word);
   return word;
 }
@@ -117,8 +124,21 @@ function factOf(word: string, fact: string): string {
 }
 
 const irregular: Readonly<Record<string, string>> = {
-  mouse: "mice", sheep: "sheep", deer: "deer", goose: "geese", ox: "oxen", wolf: "wolves", calf: "calves", leaf: "leaves",
-  fish: "fish", child: "children", knife: "knives", scarf: "scarves", shelf: "shelves", starfish: "starfish", jellyfish: "jellyfish",
+  mouse: "mice",
+  sheep: "sheep",
+  deer: "deer",
+  goose: "geese",
+  ox: "oxen",
+  wolf: "wolves",
+  calf: "calves",
+  leaf: "leaves",
+  fish: "fish",
+  child: "children",
+  knife: "knives",
+  scarf: "scarves",
+  shelf: "shelves",
+  starfish: "starfish",
+  jellyfish: "jellyfish",
 };
 
 /** The plural of a noun. */
@@ -133,5 +153,8 @@ export function pluralOf(noun: string): string {
 export function polish(text: string): string {
   return text
     .replace(/\b([Aa]) (?=[aeiou])(?!one\b|use|uni)/g, "$1n ")
-    .replace(/(^"?|[.!?] "?|[.!?]" "|\." )([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase());
+    .replace(
+      /(^"?|[.!?] "?|[.!?]" "|\." )([a-z])/g,
+      (_, before: string, letter: string) => before + letter.toUpperCase(),
+    );
 }

@@ -4,7 +4,10 @@ import type { Skeleton } from "./grammar.ts";
 
 /** The bank pays interest, and a loan costs interest. */
 export const moneyStories: readonly Skeleton[] = [
-  skeleton("savings", "child toy", `
+  skeleton(
+    "savings",
+    "child toy",
+    `
     {child} wanted to buy a {color} {toy}, but the {toy} cost {many} coins.
     "Put your money in the bank," said {relative}.
     / "Take your coins to the bank," {said} {relative}.
@@ -17,8 +20,12 @@ export const moneyStories: readonly Skeleton[] = [
     After a year the bank paid the interest, and {child} had enough money.
     / The interest on the savings grew and grew, and soon {child} had enough money.
     {child} bought the {toy} and [danced|jumped|laughed] with joy.
-    ? "The interest paid for the last part of my {toy}," said {child}.`),
-  skeleton("loan", "trade purchase", `
+    ? "The interest paid for the last part of my {toy}," said {child}.`,
+  ),
+  skeleton(
+    "loan",
+    "trade purchase",
+    `
     The {trade} in {town} wanted to buy a {purchase}, but {adult} asked for {many} gold coins.
     / A {trade} needed money for a {purchase}, and so the {trade} went to the bank.
     "I need a loan," said the {trade} to the banker.
@@ -32,8 +39,12 @@ export const moneyStories: readonly Skeleton[] = [
     / Thanks to the {purchase} the {trade} earned more money than before.
     Each month the {trade} paid the interest to the bank.
     After {count} years the {trade} had paid back the loan and all the interest.
-    ? "Now the {purchase} is really mine," {said} the {trade}.`),
-  skeleton("high interest", "adult purchase", `
+    ? "Now the {purchase} is really mine," {said} the {trade}.`,
+  ),
+  skeleton(
+    "high interest",
+    "adult purchase",
+    `
     {adult} had borrowed money for a {purchase}.
     The bank in {town} charged {percent} percent interest on the loan.
     / The interest on the loan was {percent} percent.
@@ -46,8 +57,12 @@ export const moneyStories: readonly Skeleton[] = [
     {adult} took a new loan and paid back the old one.
     ? Then the first bank lowered its interest rate too.
     Now {adult.he} could pay the interest every month and still buy {baked} on {weekday}.
-    ? At the end of the year {adult} had {count} coins left.`),
-  skeleton("two banks", "adult town", `
+    ? At the end of the year {adult} had {count} coins left.`,
+  ),
+  skeleton(
+    "two banks",
+    "adult town",
+    `
     There were two banks in {town}, and both wanted the money of {adult}.
     "My bank pays {percent} percent interest," said the first banker.
     "My bank pays {percent2} percent interest," said the second banker.
@@ -57,8 +72,12 @@ export const moneyStories: readonly Skeleton[] = [
     When the year was over, the bank paid the interest to {adult}.
     With the interest {adult.he} bought {clothes+s} for {adult.his} children.
     / With the interest {adult.he} paid the {trade2} for a new {trouble}.
-    ? The rest of the money stayed in the bank and earned more interest.`),
-  skeleton("market stall", "child fruit", `
+    ? The rest of the money stayed in the bank and earned more interest.`,
+  ),
+  skeleton(
+    "market stall",
+    "child fruit",
+    `
     {day}, {child} sold {fruit+s} at the market of {town}.
     {child.he} had {many} {fruit+s} in a {size} basket.
     "How much is one {fruit}?" asked {adult}.
@@ -70,12 +89,16 @@ export const moneyStories: readonly Skeleton[] = [
     In the evening the basket was empty and {child}'s purse was full of coins.
     {child} gave half of the money to {relative} and put the other half in the bank.
     ? There the money earned interest.
-    / Because {child.he} spent nothing, the interest made the money grow.`),
+    / Because {child.he} spent nothing, the interest made the money grow.`,
+  ),
 ];
 
 /** The council and the parliament, the public interest, and people who take an interest. */
 export const politicsStories: readonly Skeleton[] = [
-  skeleton("council", "town project", `
+  skeleton(
+    "council",
+    "town project",
+    `
     The town council of {town} met on {weekday} evening.
     "We should build a {project}," said the {leader}.
     / "Our town needs a {project}," said the {leader}.
@@ -89,8 +112,12 @@ export const politicsStories: readonly Skeleton[] = [
     / The members talked until midnight, and then they voted.
     The council decided to build the {project} in the public interest.
     / The council decided against the {project}, and the {leader} was {sad}.
-    ? The newspaper wrote about the {project}, and the people read it with interest.`),
-  skeleton("election", "adult law", `
+    ? The newspaper wrote about the {project}, and the people read it with interest.`,
+  ),
+  skeleton(
+    "election",
+    "adult law",
+    `
     There was an election in {town}, and {adult} wanted to become mayor.
     {adult} had taken an interest in politics since {adult.he} was young.
     / An interest in politics ran in the family of {adult}.
@@ -103,8 +130,12 @@ export const politicsStories: readonly Skeleton[] = [
     / On the day of the election the people stood in a long line.
     {adult} won the election by {many} votes.
     / {adult} lost the election by {count} votes, but kept an interest in politics.
-    ? "I will always act in the public interest," {said} {adult}.`),
-  skeleton("parliament", "leader law", `
+    ? "I will always act in the public interest," {said} {adult}.`,
+  ),
+  skeleton(
+    "parliament",
+    "leader law",
+    `
     In parliament the {leader} spoke about a new law on {law}.
     "This law on {law} serves the public interest," said the {leader}.
     / "The interest of the people comes first," said the {leader}.
@@ -117,8 +148,12 @@ export const politicsStories: readonly Skeleton[] = [
     In the end the parliament passed the law with {many} votes.
     / In the end the parliament rejected the law on {law}.
     ? The public took a [great|lively|keen] interest in the debate.
-    The next day every newspaper wrote about {law} and about the {leader}.`),
-  skeleton("young voter", "child project", `
+    The next day every newspaper wrote about {law} and about the {leader}.`,
+  ),
+  skeleton(
+    "young voter",
+    "child project",
+    `
     {child} had no interest in politics.
     / {child} thought that politics was dull.
     Then the council wanted to close the {project} in {town}.
@@ -131,8 +166,12 @@ export const politicsStories: readonly Skeleton[] = [
     / The council listened to {child} with interest.
     "It is in the public interest to keep the {project}," said the {leader}.
     The {project} stayed open, and {child} was {happy}.
-    ? "Politics is not so dull after all," said {child}.`),
-  skeleton("museum", "child hobby", `
+    ? "Politics is not so dull after all," said {child}.`,
+  ),
+  skeleton(
+    "museum",
+    "child hobby",
+    `
     {child} had a great interest in {hobby}.
     / Nothing held {child}'s interest like {hobby}.
     {day}, {child} visited the museum in {town}.
@@ -144,5 +183,6 @@ export const politicsStories: readonly Skeleton[] = [
     {adult} gave {child.him} a {gift} and a {color} book about {hobby}.
     {child} read the book with growing interest.
     ? Later {friend} took an interest in {hobby} too.
-    When {child} grew up, {child.he} [wrote|taught|knew] more about {hobby} than anyone in {town}.`),
+    When {child} grew up, {child.he} [wrote|taught|knew] more about {hobby} than anyone in {town}.`,
+  ),
 ];

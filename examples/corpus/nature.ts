@@ -4,7 +4,10 @@ import type { Skeleton } from "./grammar.ts";
 
 /** Animals that talk, help and quarrel. */
 export const animalStories: readonly Skeleton[] = [
-  skeleton("about an animal", "beast color", `
+  skeleton(
+    "about an animal",
+    "beast color",
+    `
     The {beast} of {adult} was {color}, and it was a {trait} animal.
     / {child} had a {color} {beast}.
     It lived in a {beast.home} and ate {beast.food}.
@@ -15,8 +18,12 @@ export const animalStories: readonly Skeleton[] = [
     ? A {beast} is bigger than a {insect} and smaller than a {building}.
     ? The {beast} and the {bird} were good friends.
     When strangers came, the {beast} [hid in its {beast.home}|{beast.cried} and ran around|stood still and waited].
-    ? "I would not sell my {beast} for {many} gold coins," said {adult}.`),
-  skeleton("thorn", "beast beast2", `
+    ? "I would not sell my {beast} for {many} gold coins," said {adult}.`,
+  ),
+  skeleton(
+    "thorn",
+    "beast beast2",
+    `
     A {beast} lived in a {beast.home} near {town}.
     {seasonday}, the {beast} stepped on a thorn and {beast.cried} with pain.
     ? {season.sign}.
@@ -29,8 +36,12 @@ export const animalStories: readonly Skeleton[] = [
     "How can I thank you?" asked the {beast}.
     "Just give me some {beast2.food}," said the {beast2}.
     The {beast} brought a whole basket of {beast2.food} to the {beast2}.
-    {moral}`),
-  skeleton("proud animal", "beast fault", `
+    {moral}`,
+  ),
+  skeleton(
+    "proud animal",
+    "beast fault",
+    `
     Once there was a {fault} {beast}.
     / In a {beast.home} lived a {fault} {beast}.
     The {beast} was so {fault} that the other animals stayed away.
@@ -43,8 +54,12 @@ export const animalStories: readonly Skeleton[] = [
     "Why do you help a {fault} {beast}?" asked the {beast}.
     "Because nobody is {fault} for ever," said the {beast2}.
     After that the {beast} was never {fault} again.
-    ? {moral}`),
-  skeleton("counting", "beast color", `
+    ? {moral}`,
+  ),
+  skeleton(
+    "counting",
+    "beast color",
+    `
     {count} {color} {beast+s} [stood|sat] in the {place}.
     / There were {count} {color} {beast+s} in the {place}.
     Then one more {beast} came, and now there were {count.next} {beast+s}.
@@ -55,8 +70,12 @@ export const animalStories: readonly Skeleton[] = [
     ? A {bird} sat on a {tree} and counted too.
     In the evening one {beast} went away, and {count} {beast+s} were left.
     ? If every {beast} had a friend, there would be {count.twice} {beast+s}.
-    ? "Good night, {count} {color} {beast+s}," said {child}.`),
-  skeleton("compare", "big little", `
+    ? "Good night, {count} {color} {beast+s}," said {child}.`,
+  ),
+  skeleton(
+    "compare",
+    "big little",
+    `
     A {big} and a {little} lived on the same farm.
     "I am bigger and stronger than you," said the {big}.
     "That is true, but I am quicker than you," said the {little}.
@@ -68,8 +87,12 @@ export const animalStories: readonly Skeleton[] = [
     The {little} crept into the hole and came back with the {treasure}.
     ? "Sometimes it is better to be small than big," said the {big}.
     ? {adult} gave {big.food} to the {big} and {little.food} to the {little}.
-    {moral}`),
-  skeleton("lost in the forest", "child bird", `
+    {moral}`,
+  ),
+  skeleton(
+    "lost in the forest",
+    "child bird",
+    `
     {child} {went} into the forest to look for [mushrooms|berries|nuts].
     The {tree+s} and the {tree2+s} grew close together, and soon {child} was lost.
     / Deep in the forest all the {tree+s} looked the same, and {child} lost the path.
@@ -84,8 +107,12 @@ export const animalStories: readonly Skeleton[] = [
     ? The {bird} sang all the time, so that {child} could hear it in the dark.
     Soon {child} saw the lights of {town}.
     "Thank you, dear {bird}," said {child}.
-    {ending}`),
-  skeleton("hungry animal", "beast adult", `
+    {ending}`,
+  ),
+  skeleton(
+    "hungry animal",
+    "beast adult",
+    `
     The {beast} of {adult} was hungry, because there was no {beast.food} left.
     The {beast} {went} from house to house and {beast.cried}.
     First it came to the {trade}, but the {trade} had only {baked}.
@@ -96,12 +123,16 @@ export const animalStories: readonly Skeleton[] = [
     The {beast} ate the {beast.food} and was not hungry any more.
     / The {beast} ate and ate until all the {beast.food} was gone.
     {adult} was {happy} and gave {child} {count} {fruit+s}.
-    ? From that day the {beast} followed {child} everywhere.`),
+    ? From that day the {beast} followed {child} everywhere.`,
+  ),
 ];
 
 /** Gardens, weather and the year. */
 export const seasonStories: readonly Skeleton[] = [
-  skeleton("garden", "child flower", `
+  skeleton(
+    "garden",
+    "child flower",
+    `
     In spring {child} planted a {color} {flower} in the garden.
     / {child} got a seed from {child.his} {kin} and planted a {flower}.
     {child.he} watered the {flower} every day.
@@ -113,8 +144,12 @@ export const seasonStories: readonly Skeleton[] = [
     "I have never seen such a {good} {flower}," said {adult}.
     ? A {insect2} came and slept in the {flower}.
     In autumn {child} collected the seeds of the {flower}.
-    ? In winter {child} dreamed of a garden full of {flower+s}.`),
-  skeleton("orchard", "adult fruit", `
+    ? In winter {child} dreamed of a garden full of {flower+s}.`,
+  ),
+  skeleton(
+    "orchard",
+    "adult fruit",
+    `
     {adult} had an orchard with {many} {fruit} trees.
     In spring the {fruit} trees were white with flowers.
     In summer the {fruit+s} were still small and green.
@@ -125,8 +160,12 @@ export const seasonStories: readonly Skeleton[] = [
     They picked {many2} {fruit+s} before noon.
     With the {fruit+s} {adult} made {fruit} [jam|juice|wine|cake].
     ? "One {fruit} a day keeps you healthy," said {adult}.
-    In winter there were {fruit+s} in the cellar, and the orchard slept under the snow.`),
-  skeleton("weather", "child weather", `
+    In winter there were {fruit+s} in the cellar, and the orchard slept under the snow.`,
+  ),
+  skeleton(
+    "weather",
+    "child weather",
+    `
     {child} looked out of the window, and it was a {weather} day.
     Outside {weather.sign}.
     "What can we do on a {weather} day?" asked {child}.
@@ -138,8 +177,12 @@ export const seasonStories: readonly Skeleton[] = [
     ? A {beast} had made its bed under a {tree}.
     Then the weather changed, and they saw the {star} in the sky.
     ? {child} wrote in {child.his} diary about the {weather} day.
-    {ending}`),
-  skeleton("bird in need", "child bird", `
+    {ending}`,
+  ),
+  skeleton(
+    "bird in need",
+    "child bird",
+    `
     {seasonday}, {child} found a {bird} in the grass.
     / {seasonday}, a {bird} flew against {child}'s window and fell down.
     ? {season.sign}.
@@ -152,8 +195,12 @@ export const seasonStories: readonly Skeleton[] = [
     After {count} weeks the {bird} moved its wing.
     {child} carried the {bird} to the {place} and opened {child.his} hands.
     The {bird} flew up to the top of a {tree} and sang.
-    ? Each {season} the {bird} came back to {child}'s window.`),
-  skeleton("farm day", "adult beast", `
+    ? Each {season} the {bird} came back to {child}'s window.`,
+  ),
+  skeleton(
+    "farm day",
+    "adult beast",
+    `
     {adult} got up at {count} and went to the {beast} first.
     / Before sunrise {adult} was already with the {beast}.
     The {beast} {beast.cried} and wanted {beast.food}.
@@ -164,8 +211,12 @@ export const seasonStories: readonly Skeleton[] = [
     In the afternoon {adult.he} sold {count2} {vegetable+s} to the {trade}.
     In the evening the {beast} was [clean|asleep|safe] in its {beast.home}.
     ? "Good night, old {beast}," said {adult}.
-    ? {adult} sat in the {room} and listened to the {noise}.`),
-  skeleton("painting", "child color", `
+    ? {adult} sat in the {room} and listened to the {noise}.`,
+  ),
+  skeleton(
+    "painting",
+    "child color",
+    `
     {child} had a box with colours, but the {color} was [gone|empty|dry].
     "I cannot paint a {color} {flower} without {color}," said {child}.
     {friend} had some {color}, but {friend} wanted to paint a {beast}.
@@ -176,8 +227,12 @@ export const seasonStories: readonly Skeleton[] = [
     ? The {beast} in the picture looked like a {burden} with legs.
     The picture was so {good} that it hung in the {building} of {town}.
     / They gave the {color} picture to {adult} for {adult.his} {room}.
-    ? {ending}`),
-  skeleton("royal wish", "child treasure", `
+    ? {ending}`,
+  ),
+  skeleton(
+    "royal wish",
+    "child treasure",
+    `
     A long time ago there was a [king|queen|prince|princess] in the castle of {town}.
     Somebody had stolen the {metal} {treasure} from the castle.
     "Whoever finds the {treasure} may make a wish," said the {leader}.
@@ -190,5 +245,6 @@ export const seasonStories: readonly Skeleton[] = [
     "I wish for a {color} {gift} and for {beast2.food} for the {beast2}," said {child}.
     / "My only wish is a {building} for the children of {town}," said {child}.
     The wish came true, and the {treasure} was safe.
-    ? {moral}`),
+    ? {moral}`,
+  ),
 ];

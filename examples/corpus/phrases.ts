@@ -12,7 +12,11 @@ export const phrases: Readonly<Record<string, readonly string[]>> = {
     "one day in {month}",
   ],
   seasonday: ["one {season} [morning|afternoon|evening]", "one day in {season}", "in {season}"],
-  weatherday: ["one {weather} [morning|afternoon|day]", "on a {weather} {weekday}", "on a {weather} [morning|afternoon|evening]"],
+  weatherday: [
+    "one {weather} [morning|afternoon|day]",
+    "on a {weather} {weekday}",
+    "on a {weather} [morning|afternoon|evening]",
+  ],
 
   went: ["walked", "ran", "hurried", "went", "wandered", "rushed"],
   said: ["said", "whispered", "cried", "called", "shouted"],

@@ -4,7 +4,10 @@ import type { Skeleton } from "./grammar.ts";
 
 /** Harbours, ships, swimmers, storms and islands. */
 export const seaStories: readonly Skeleton[] = [
-  skeleton("sailing", "child craft", `
+  skeleton(
+    "sailing",
+    "child craft",
+    `
     {day}, {child} {went} down to the harbour of {town}.
     A {craft} with {color} sails was ready to sail on the {sea}.
     "May I sail with you?" asked {child}.
@@ -19,8 +22,12 @@ export const seaStories: readonly Skeleton[] = [
     ? "The {sea} is deeper than a mountain is high," said the captain.
     {waves}
     When the sun went down, the {craft} came back to the harbour.
-    {ending}`),
-  skeleton("swimming", "child swimmer", `
+    {ending}`,
+  ),
+  skeleton(
+    "swimming",
+    "child swimmer",
+    `
     {child} was staying in a {color} house by the {sea}.
     / {child} and {child.his} {kin} lived in a cottage by the {sea}.
     Every [morning|day|evening] {child.he} [swam|went to swim] in the {sea}.
@@ -33,8 +40,12 @@ export const seaStories: readonly Skeleton[] = [
     ? "Swim well, little {swimmer}," said {child}.
     {waves}
     Whenever {child} came to swim in the {sea}, the {swimmer} [was there|came to play|swam beside {child.him}].
-    ? {moral}`),
-  skeleton("fishing", "child catch", `
+    ? {moral}`,
+  ),
+  skeleton(
+    "fishing",
+    "child catch",
+    `
     {child}'s {kin} had a fishing boat and caught {catch} in the {sea}.
     {day}, {child} went out with {child.his} {kin} in the {craft}.
     {waves}
@@ -47,8 +58,12 @@ export const seaStories: readonly Skeleton[] = [
     {waves}
     In the harbour they sold the {catch} to the people of {town}.
     ? The {trade} bought {count2} pounds of {catch}.
-    {ending}`),
-  skeleton("lighthouse", "child craft", `
+    {ending}`,
+  ),
+  skeleton(
+    "lighthouse",
+    "child craft",
+    `
     On a rock in the {sea} stood a {color} lighthouse.
     / By the {sea} near {town} stood a tall lighthouse.
     {child} lived there with {child.his} {kin}, who kept the lamp burning.
@@ -62,8 +77,12 @@ export const seaStories: readonly Skeleton[] = [
     {waves}
     ? In the morning the captain came to thank {child}.
     ? "Without your light the {sea} would have swallowed us," {said} the captain.
-    {ending}`),
-  skeleton("island", "child treasure", `
+    {ending}`,
+  ),
+  skeleton(
+    "island",
+    "child treasure",
+    `
     {child} found a bottle on the beach, and in the bottle was an old map.
     / {child}'s {kin} gave {child.him} an old map of an island in the {sea}.
     "There is a {treasure} on this island," {said} {child}.
@@ -80,8 +99,12 @@ export const seaStories: readonly Skeleton[] = [
     ? "{friend}, we are rich," said {child}.
     Then they sailed home over the {sea} with the {treasure}.
     {child} gave the {treasure} to the museum of {town}.
-    / {child} kept the {treasure} under {child.his} bed.`),
-  skeleton("about the sea", "swimmer catch", `
+    / {child} kept the {treasure} under {child.his} bed.`,
+  ),
+  skeleton(
+    "about the sea",
+    "swimmer catch",
+    `
     The {sea} is {sealook} and {sealook2}.
     The water of the {sea} is salt water, so nobody can drink it.
     / There is so much salt in the {sea} that nobody can drink the water.
@@ -93,8 +116,12 @@ export const seaStories: readonly Skeleton[] = [
     ? When the wind blows, the waves of the {sea} grow high.
     ? At the bottom of the {sea} it is dark and cold.
     The {catch} swim in the {sea} in great [crowds|numbers], because then the {swimmer} cannot [catch|eat|follow] them all.
-    ? Nobody has seen the whole {sea}.`),
-  skeleton("beach", "child toy", `
+    ? Nobody has seen the whole {sea}.`,
+  ),
+  skeleton(
+    "beach",
+    "child toy",
+    `
     {day}, {child} and {friend} went to the beach.
     {waves}
     They swam in the {sea} and built a castle of sand.
@@ -108,8 +135,12 @@ export const seaStories: readonly Skeleton[] = [
     {waves}
     Soon {child} held the wet {toy} in {child.his} arms again.
     ? "The {sea} only wanted to play with it," said {friend}.
-    {ending}`),
-  skeleton("harbour", "trade craft", `
+    {ending}`,
+  ),
+  skeleton(
+    "harbour",
+    "trade craft",
+    `
     In the harbour of {town} there was always something to see.
     {waves}
     A {craft} had come from the other side of the {sea}.
@@ -120,5 +151,6 @@ export const seaStories: readonly Skeleton[] = [
     ? "In a storm the waves of the {sea} are as high as a house," said another sailor.
     ? "I would rather stay on land," {said} the {trade}.
     In the evening the {craft} sailed out on the {sea} again.
-    The {trade} looked after the {craft} until it was a small point on the {sea}.`),
+    The {trade} looked after the {craft} until it was a small point on the {sea}.`,
+  ),
 ];

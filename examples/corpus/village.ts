@@ -4,7 +4,10 @@ import type { Skeleton } from "./grammar.ts";
 
 /** Home and family. */
 export const homeStories: readonly Skeleton[] = [
-  skeleton("lost toy", "child toy", `
+  skeleton(
+    "lost toy",
+    "child toy",
+    `
     {weatherday}, {child} could not find {child.his} {color} {toy}.
     ? Outside {weather.sign}.
     {child.he} looked under the {furniture} and behind the {furniture2}, but the {toy} was not there.
@@ -19,8 +22,12 @@ export const homeStories: readonly Skeleton[] = [
     / The {beast} {beast.cried} and pulled the {toy} out of a {size} box.
     "Here is your {toy}," said {friend}.
     {child} held the {toy} tight and was {happy}.
-    ? {ending}`),
-  skeleton("baking", "child baked", `
+    ? {ending}`,
+  ),
+  skeleton(
+    "baking",
+    "child baked",
+    `
     {weatherday}, {child} and {child.his} {kin} wanted to make {baked}.
     ? Outside {weather.sign}, but the kitchen was warm.
     They took {flour}, {flour2} and some {flour3}.
@@ -34,8 +41,12 @@ export const homeStories: readonly Skeleton[] = [
     When they opened the oven, the {baked} were [golden and crisp|brown and sweet|a little black].
     {friend} came to visit and ate {count} of the {baked}.
     "Your {baked} are the best in {town}," said {friend}.
-    ? {ending}`),
-  skeleton("birthday", "child gift", `
+    ? {ending}`,
+  ),
+  skeleton(
+    "birthday",
+    "child gift",
+    `
     On {weekday} it was {child}'s birthday, and {child.he} was {count.next} years old.
     {child.his} {kin} had made a cake with {fruit+s} and {flour}.
     / The table was covered with {baked}, {fruit+s} and {flower+s}.
@@ -48,8 +59,12 @@ export const homeStories: readonly Skeleton[] = [
     "I have always wanted a {gift}," {said} {child}.
     ? {child} showed the {gift} to everyone.
     They sang songs, played {game} and ate until they were full.
-    {ending}`),
-  skeleton("soup", "kin vegetable", `
+    {ending}`,
+  ),
+  skeleton(
+    "soup",
+    "kin vegetable",
+    `
     {child}'s {kin} was making {vegetable} soup in the kitchen.
     / {day}, the {kin} of {child} wanted to cook {vegetable} soup.
     "We need {count} {vegetable+s} and a {vegetable2}," said the {kin}.
@@ -62,8 +77,12 @@ export const homeStories: readonly Skeleton[] = [
     {friend} smelled the {vegetable} soup and knocked at the door.
     "Come in and sit down," said the {kin}.
     They all ate hot {vegetable} soup with {baked} and [butter|cheese].
-    ? "Nobody makes better soup than {child}'s {kin}," said {friend}.`),
-  skeleton("bedtime", "child star", `
+    ? "Nobody makes better soup than {child}'s {kin}," said {friend}.`,
+  ),
+  skeleton(
+    "bedtime",
+    "child star",
+    `
     It was late, and {child} lay in bed in the {size} {room}.
     {child.he} could not sleep, because the {star} [seemed to look in at the window|filled {child.his} thoughts|would not leave {child.his} mind].
     "Tell me something about the {star}," said {child}.
@@ -76,8 +95,12 @@ export const homeStories: readonly Skeleton[] = [
     ? "Perhaps it did, and perhaps it did not," {said} the {kin}.
     {child} closed {child.his} eyes and dreamed of the {star}.
     / Before the story was over, {child} was asleep and dreamed of the {star}.
-    ? In the morning {child} told the dream to {friend}.`),
-  skeleton("clothes", "child clothes", `
+    ? In the morning {child} told the dream to {friend}.`,
+  ),
+  skeleton(
+    "clothes",
+    "child clothes",
+    `
     {weatherday}, {child} wanted to go outside without {child.his} {clothes}.
     "Put on your {clothes} and take your {weather.gear}," said {child.his} {kin}.
     "I do not need a {clothes}," said {child} and ran out of the house.
@@ -88,12 +111,16 @@ export const homeStories: readonly Skeleton[] = [
     "Thank you, {friend}, I was foolish," said {child}.
     Now {child} could play {game} with {friend} until evening.
     ? At home {child} hung the {clothes} over the {furniture}.
-    "Next time I will listen to you," {said} {child} to {child.his} {kin}.`),
+    "Next time I will listen to you," {said} {child} to {child.his} {kin}.`,
+  ),
 ];
 
 /** School, trades, shops and travel. */
 export const workStories: readonly Skeleton[] = [
-  skeleton("mending", "trade trouble", `
+  skeleton(
+    "mending",
+    "trade trouble",
+    `
     {day}, the {trouble} of {adult} was broken.
     "Who can mend my {trouble}?" asked {adult}.
     / "Without my {trouble} I cannot work," said {adult}.
@@ -107,8 +134,12 @@ export const workStories: readonly Skeleton[] = [
     At last the {trouble} was as good as new.
     / When the sun went down, the {trouble} worked again.
     {adult} thanked the {trade} and paid {many} coins.
-    / {adult} gave the {trade} {count2} {fruit+s} and a basket of {baked}.`),
-  skeleton("school", "child subject", `
+    / {adult} gave the {trade} {count2} {fruit+s} and a basket of {baked}.`,
+  ),
+  skeleton(
+    "school",
+    "child subject",
+    `
     At the school in {town}, {child} had {subject} on {weekday}.
     {child} found {subject} [very hard|difficult|harder than {subject2}].
     / {child} liked {subject} better than {subject2}.
@@ -122,8 +153,12 @@ export const workStories: readonly Skeleton[] = [
     / They read a thick book about {subject} in the library.
     ? {friend} asked the questions, and {child} answered them.
     At the end of {month} {child} was the best in {subject}.
-    ? "Now I know how it works," {said} {child}.`),
-  skeleton("doctor", "child illness", `
+    ? "Now I know how it works," {said} {child}.`,
+  ),
+  skeleton(
+    "doctor",
+    "child illness",
+    `
     {child} had a {illness} and stayed in bed.
     / {day}, {child} woke up with a {illness}.
     "I feel terrible," {said} {child}.
@@ -136,8 +171,12 @@ export const workStories: readonly Skeleton[] = [
     ? {friend} brought {fruit+s} and a {gift}.
     After {count} days the {illness} was gone.
     {child} jumped out of bed and {went} to the {place}.
-    / {child} was healthy again and could play {game} with {friend}.`),
-  skeleton("shop", "adult shop", `
+    / {child} was healthy again and could play {game} with {friend}.`,
+  ),
+  skeleton(
+    "shop",
+    "adult shop",
+    `
     {adult} had a {shop} in {town}.
     / {adult} opened a {shop} near the {building} in {town}.
     At first nobody came to the {shop}, and {adult} was {sad}.
@@ -150,8 +189,12 @@ export const workStories: readonly Skeleton[] = [
     ? The {trade} came every {weekday} and stayed for a cup of {drink}.
     In {month} {adult} sold more than in the whole year before.
     ? "I owe it all to {child}," said {adult}.
-    ? {adult} gave {child} a {gift} as a reward.`),
-  skeleton("journey", "child vehicle", `
+    ? {adult} gave {child} a {gift} as a reward.`,
+  ),
+  skeleton(
+    "journey",
+    "child vehicle",
+    `
     {child} and {child.his} {kin} went to {town} in a {vehicle}.
     / {day}, {child} travelled from {town} to {town2} in a {color} {vehicle}.
     The {vehicle} was full, and {child} sat next to a {trade}.
@@ -165,8 +208,12 @@ export const workStories: readonly Skeleton[] = [
     Then the {vehicle} could go on.
     ? "You are a {trait} passenger," said the driver.
     They arrived in {town2} when the lamps were lit.
-    ? {ending}`),
-  skeleton("letter", "child town", `
+    ? {ending}`,
+  ),
+  skeleton(
+    "letter",
+    "child town",
+    `
     {child} got a letter from {town}.
     / The postman brought a letter for {child}, and it came from {town}.
     The letter was from {friend}, who had moved to {town} in {season}.
@@ -179,12 +226,16 @@ export const workStories: readonly Skeleton[] = [
     Then {child.he} took paper and ink and wrote a long answer to {friend}.
     / Then {child.he} packed {child.his} {clothes} and took the {vehicle} to {town}.
     ? {friend} was waiting at the {place} with {flower+s}.
-    ? They talked until it was dark.`),
+    ? They talked until it was dark.`,
+  ),
 ];
 
 /** Music, games, races and quarrels. */
 export const playStories: readonly Skeleton[] = [
-  skeleton("concert", "child instrument", `
+  skeleton(
+    "concert",
+    "child instrument",
+    `
     {child} played the {instrument}, and {friend} played the {instrument2}.
     / {child} wanted to learn to play the {instrument}.
     At first the {instrument} sounded like a sick {beast}.
@@ -198,8 +249,12 @@ export const playStories: readonly Skeleton[] = [
     ? {listened}
     When the last note was over, the people clapped for a long time.
     "You play the {instrument} like a {bird} sings," {said} {child.his} {kin}.
-    ? {ending}`),
-  skeleton("game", "child game", `
+    ? {ending}`,
+  ),
+  skeleton(
+    "game",
+    "child game",
+    `
     {child} and {friend} played {game} in the {room}.
     / {seasonday}, {child} and {friend} were playing {game}.
     ? Outside {season.sign}.
@@ -214,8 +269,12 @@ export const playStories: readonly Skeleton[] = [
     "I am sorry too," said {friend}.
     / "Let us forget it," said {friend} and gave {child.him} half of a {fruit}.
     So they played {game} again, and this time nobody counted the points.
-    ? {moral}`),
-  skeleton("race", "beast beast2", `
+    ? {moral}`,
+  ),
+  skeleton(
+    "race",
+    "beast beast2",
+    `
     The {beast} and the {beast2} wanted to know who was faster.
     / "I am faster than you," said the {beast} to the {beast2}.
     They agreed on a race from the {tree} to the {place}.
@@ -228,8 +287,12 @@ export const playStories: readonly Skeleton[] = [
     "You were faster, but I was more patient," said the {beast2}.
     ? All the animals cheered for the {beast2}.
     ? The {beast} was {sad}, but not for long.
-    ? {moral}`),
-  skeleton("friends", "child trait", `
+    ? {moral}`,
+  ),
+  skeleton(
+    "friends",
+    "child trait",
+    `
     There was a new child at the school in {town}, and everybody called {child.him} {child}.
     {child} was {trait}, but {child.he} did not know anyone.
     At noon {child} sat alone under the {tree} and ate a {fruit}.
@@ -241,8 +304,12 @@ export const playStories: readonly Skeleton[] = [
     ? {friend} had never met anyone so {trait}.
     After school they walked home together, past the {building} and the {building2}.
     ? "Tomorrow I will show you my {toy}," {said} {friend}.
-    {moral}`),
-  skeleton("riddle", "child beast", `
+    {moral}`,
+  ),
+  skeleton(
+    "riddle",
+    "child beast",
+    `
     "I am thinking of an animal," said {child}.
     "Is it bigger than a {big}?" asked {friend}.
     "No, it is smaller than a {big}," said {child}.
@@ -254,5 +321,6 @@ export const playStories: readonly Skeleton[] = [
     "Now I know it, it is a {beast}," {said} {friend}.
     "Yes, it is a {beast}," said {child} and laughed.
     ? Then it was {friend}'s turn, and {child} had to guess.
-    ? They asked and guessed until {child.his} {kin} called them for supper.`),
+    ? They asked and guessed until {child.his} {kin} called them for supper.`,
+  ),
 ];

@@ -37,7 +37,11 @@ export interface GradCheckResult {
  * @param fn a function of tensors, smooth within 2 · step of the inputs
  * @param inputs every one is checked; their `grad` fields are left as they were
  */
-export function gradCheck(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[], options: GradCheckOptions = {}): GradCheckResult {
+export function gradCheck(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options: GradCheckOptions = {},
+): GradCheckResult {
   checkOptions("gradCheck", options, ["step", "tolerance", "seed"]);
   const { step = 0.02, tolerance = 1e-3, seed = 0 } = options;
   checkNumber("gradCheck", "step", step, 1e-6);
@@ -47,7 +51,10 @@ export function gradCheck(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly 
   const leaves = inputs.map((input) => new Tensor(input.data.slice(), input.shape, true));
   const out = fn(...leaves);
   const random = new Random(seed);
-  const weights = new Tensor(Float32Array.from({ length: out.size }, () => random.normal()), out.shape);
+  const weights = new Tensor(
+    Float32Array.from({ length: out.size }, () => random.normal()),
+    out.shape,
+  );
   out.backward(weights);
 
   const weighedOutput = (): number => {

@@ -59,7 +59,13 @@ export function isRecorded(inputs: readonly Tensor[]): boolean {
  * @param data the numbers of the result
  * @param rule computes input gradients; runs at most once per backward pass
  */
-export function record(operation: string, data: Float32Array, shape: readonly number[], inputs: readonly Tensor[], rule: BackwardRule): Tensor {
+export function record(
+  operation: string,
+  data: Float32Array,
+  shape: readonly number[],
+  inputs: readonly Tensor[],
+  rule: BackwardRule,
+): Tensor {
   const tracked = isRecorded(inputs);
   const out = new Tensor(data, shape, tracked);
   if (tracked) out.node = new Node(operation, inputs, rule);
@@ -78,7 +84,10 @@ function backpropagate(root: Tensor, gradOut: Tensor | undefined): void {
 }
 
 function propagate(node: Node, gradOut: Float32Array, pending: Map<Tensor, Float32Array>): void {
-  const gradients = node.rule(gradOut, node.inputs.map((input) => input.requiresGrad));
+  const gradients = node.rule(
+    gradOut,
+    node.inputs.map((input) => input.requiresGrad),
+  );
   node.inputs.forEach((input, i) => {
     const gradient = gradients[i];
     if (gradient === null || !input.requiresGrad) return;
@@ -89,11 +98,18 @@ function propagate(node: Node, gradOut: Float32Array, pending: Map<Tensor, Float
 
 function seedGradient(root: Tensor, gradOut: Tensor | undefined): Float32Array {
   if (gradOut === undefined) {
-    if (root.size !== 1) throw new ShapeError(`backward: needs gradOut for a tensor of shape ${formatShape(root.shape)}; only a single number has a default`, { shape: root.shape });
+    if (root.size !== 1)
+      throw new ShapeError(
+        `backward: needs gradOut for a tensor of shape ${formatShape(root.shape)}; only a single number has a default`,
+        { shape: root.shape },
+      );
     return allocate(1).fill(1);
   }
   if (!sameShape(gradOut.shape, root.shape)) {
-    throw new ShapeError(`backward: gradOut is ${formatShape(gradOut.shape)}, the tensor is ${formatShape(root.shape)}`, { gradOut: gradOut.shape, shape: root.shape });
+    throw new ShapeError(
+      `backward: gradOut is ${formatShape(gradOut.shape)}, the tensor is ${formatShape(root.shape)}`,
+      { gradOut: gradOut.shape, shape: root.shape },
+    );
   }
   return gradOut.data;
 }

@@ -14,19 +14,48 @@
  */
 
 /** out[i] = a[i mod aSize] ∘ b[i mod bSize], i in [begin, end): a shorter operand repeats, which covers scalars and trailing-axis broadcasting. */
-export type BinaryKernel = (out: Float32Array, a: Float32Array, b: Float32Array, aSize: number, bSize: number, begin: number, end: number) => void;
+export type BinaryKernel = (
+  out: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  aSize: number,
+  bSize: number,
+  begin: number,
+  end: number,
+) => void;
 
 /** out[i] = f(x[i]), i in [begin, end). */
 export type UnaryKernel = (out: Float32Array, x: Float32Array, begin: number, end: number) => void;
 
 /** gradX[i] = gradOut[i] · f′, with f′ computed from `saved`: the input x, or the output y where that is cheaper (the kernel says which). */
-export type UnaryBackwardKernel = (gradX: Float32Array, gradOut: Float32Array, saved: Float32Array, begin: number, end: number) => void;
+export type UnaryBackwardKernel = (
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  saved: Float32Array,
+  begin: number,
+  end: number,
+) => void;
 
 /** One function over each row of x [rows, cols]; begin, end over rows. */
-export type RowKernel = (out: Float32Array, x: Float32Array, rows: number, cols: number, begin: number, end: number) => void;
+export type RowKernel = (
+  out: Float32Array,
+  x: Float32Array,
+  rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+) => void;
 
 /** Gradient of a row function from its output y [rows, cols]; begin, end over rows. */
-export type RowBackwardKernel = (gradX: Float32Array, gradOut: Float32Array, y: Float32Array, rows: number, cols: number, begin: number, end: number) => void;
+export type RowBackwardKernel = (
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  y: Float32Array,
+  rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+) => void;
 
 /** Sizes shared by the attention kernels. */
 export interface AttentionSizes {

@@ -26,17 +26,26 @@ export interface BackendOptions {
 function use(name: BackendName, options?: BackendOptions): void {
   checkOptions("backend.use", options, ["threads", "relaxed"]);
   if (name === "wasm") {
-    throw new ConfigError('backend.use: this version has no "wasm" backend, only "loops"; call backend.use("loops"), or "auto" for the fastest there is', { name });
+    throw new ConfigError(
+      'backend.use: this version has no "wasm" backend, only "loops"; call backend.use("loops"), or "auto" for the fastest there is',
+      { name },
+    );
   }
   if (name !== "auto" && name !== "loops") {
     throw new ConfigError(`backend.use: name must be "auto", "loops" or "wasm", got ${String(name)}`, { name });
   }
   const { threads, relaxed } = options ?? {};
   if (threads !== undefined && threads !== 1) {
-    throw new ConfigError(`backend.use: the "loops" backend has one thread: threads must be 1 or left out, got ${String(threads)}`, { threads });
+    throw new ConfigError(
+      `backend.use: the "loops" backend has one thread: threads must be 1 or left out, got ${String(threads)}`,
+      { threads },
+    );
   }
   if (relaxed !== undefined && relaxed !== false) {
-    throw new ConfigError(`backend.use: the "loops" backend has no relaxed arithmetic: relaxed must be false or left out, got ${String(relaxed)}`, { relaxed });
+    throw new ConfigError(
+      `backend.use: the "loops" backend has no relaxed arithmetic: relaxed must be false or left out, got ${String(relaxed)}`,
+      { relaxed },
+    );
   }
   active = loops;
   activeKernels = active.kernels;

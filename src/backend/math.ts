@@ -34,7 +34,8 @@ export function exp(x: number): number {
   const bounded = x > 130 ? 130 : x < -150 ? -150 : x;
   const n = bounded * LOG2_E + ROUND - ROUND;
   const r = bounded - n * LN_2;
-  const q = 0.5 + r * (0.16666576266288757 + r * (0.04166637361049652 + r * (0.008363183587789536 + r * 0.001394112128764391)));
+  const q =
+    0.5 + r * (0.16666576266288757 + r * (0.04166637361049652 + r * (0.008363183587789536 + r * 0.001394112128764391)));
   const half = n >> 1;
   bits[0] = (half + 127) << 23;
   bits[1] = ((n | 0) - half + 127) << 23;
@@ -59,7 +60,9 @@ export function log(x: number): number {
   const m = float[0];
   const s = (m - 1) / (m + 1);
   const z = s * s;
-  return Math.fround(exponent * LN_2 + (2 * s + s * z * (0.6666668653488159 + z * (0.3998871445655823 + z * 0.2958225607872009))));
+  return Math.fround(
+    exponent * LN_2 + (2 * s + s * z * (0.6666668653488159 + z * (0.3998871445655823 + z * 0.2958225607872009))),
+  );
 }
 
 /**
@@ -72,7 +75,8 @@ export function tanh(x: number): number {
   const bounded = x > 10 ? 20 : x < -10 ? -20 : 2 * x;
   const n = bounded * LOG2_E + ROUND - ROUND;
   const r = bounded - n * LN_2;
-  const q = 0.5 + r * (0.16666576266288757 + r * (0.04166637361049652 + r * (0.008363183587789536 + r * 0.001394112128764391)));
+  const q =
+    0.5 + r * (0.16666576266288757 + r * (0.04166637361049652 + r * (0.008363183587789536 + r * 0.001394112128764391)));
   bits[0] = ((n | 0) + 127) << 23;
   const scale = float[0];
   const t = scale * (r + r * r * q) + (scale - 1);
@@ -88,8 +92,13 @@ export function tanh(x: number): number {
 export function erf(x: number): number {
   const bounded = x > 4 ? 4 : x < -4 ? -4 : x;
   const z = bounded * bounded;
-  const p = 1.12837913954 + z * (0.193536314927 + z * (0.0531002746289 + z * (0.0038828742534 + z * (0.000284540370465 + z * 1.98666391376e-6))));
-  const r = 1 + z * (0.504849652588 + z * (0.115346099182 + z * (0.0152063321648 + z * (0.0011854284918 + z * 3.74175843871e-5))));
+  const p =
+    1.12837913954 +
+    z *
+      (0.193536314927 + z * (0.0531002746289 + z * (0.0038828742534 + z * (0.000284540370465 + z * 1.98666391376e-6))));
+  const r =
+    1 +
+    z * (0.504849652588 + z * (0.115346099182 + z * (0.0152063321648 + z * (0.0011854284918 + z * 3.74175843871e-5))));
   return Math.fround((bounded * p) / r);
 }
 

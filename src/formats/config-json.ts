@@ -36,20 +36,32 @@ const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map([
  */
 export function readConfig(fields: Fields): DescribedModel {
   const type = fields.value("model_type");
-  if (type === undefined) throw new FormatError(`${fields.file}: has no model_type, so it does not describe a model; supported: ${Object.keys(READERS).join(", ")}`, { file: fields.file });
+  if (type === undefined)
+    throw new FormatError(
+      `${fields.file}: has no model_type, so it does not describe a model; supported: ${Object.keys(READERS).join(", ")}`,
+      { file: fields.file },
+    );
   if (typeof type !== "string" || !Object.hasOwn(READERS, type)) {
-    throw new FormatError(`${fields.file}: model_type ${JSON.stringify(type)} is not supported; supported: ${Object.keys(READERS).join(", ")}`, { file: fields.file, type });
+    throw new FormatError(
+      `${fields.file}: model_type ${JSON.stringify(type)} is not supported; supported: ${Object.keys(READERS).join(", ")}`,
+      { file: fields.file, type },
+    );
   }
   const config = READERS[type as ModelType](fields);
   try {
     return { type: type as ModelType, config: resolveConfig(config) };
   } catch (error) {
-    if (error instanceof ConfigError) throw new FormatError(`${fields.file}: ${error.message}`, { file: fields.file, ...error.details });
+    if (error instanceof ConfigError)
+      throw new FormatError(`${fields.file}: ${error.message}`, { file: fields.file, ...error.details });
     throw error;
   }
 }
 
-const READERS: Readonly<Record<ModelType, (fields: Fields) => ModelConfig>> = { gpt2: readGPT2, llama: readLlama, heed: readOwn };
+const READERS: Readonly<Record<ModelType, (fields: Fields) => ModelConfig>> = {
+  gpt2: readGPT2,
+  llama: readLlama,
+  heed: readOwn,
+};
 
 function readGPT2(fields: Fields): ModelConfig {
   fields.refuse("scale_attn_weights", true);
@@ -103,11 +115,17 @@ function readRopeTheta(fields: Fields): number {
   for (const name of ["rope_scaling", "rope_parameters"]) {
     const value = fields.value(name);
     if (value === undefined) continue;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw fields.wrong(name, "an object or null", value);
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw fields.wrong(name, "an object or null", value);
     const { rope_type, type, rope_theta } = value as Record<string, unknown>;
     const kind = rope_type ?? type ?? "default";
-    if (kind !== "default") throw new FormatError(`${fields.file}: ${name} of type ${JSON.stringify(kind)} is not supported`, { file: fields.file, field: name });
-    if (rope_theta !== undefined && typeof rope_theta !== "number") throw fields.wrong(`${name}.rope_theta`, "a number", rope_theta);
+    if (kind !== "default")
+      throw new FormatError(`${fields.file}: ${name} of type ${JSON.stringify(kind)} is not supported`, {
+        file: fields.file,
+        field: name,
+      });
+    if (rope_theta !== undefined && typeof rope_theta !== "number")
+      throw fields.wrong(`${name}.rope_theta`, "a number", rope_theta);
     theta = rope_theta ?? theta;
   }
   return theta;
@@ -122,7 +140,15 @@ function readOwn(fields: Fields): ModelConfig {
 /** The family that a config belongs to exactly; "heed" if to none. */
 export function modelTypeOf(config: ResolvedConfig): ModelType {
   const { nHeads, nKvHeads, headDim, dModel, norm, position, rotaryPairing, gated, bias } = config;
-  if (position === "learned" && norm === "layerNorm" && bias && !gated && nKvHeads === nHeads && headDim * nHeads === dModel) return "gpt2";
+  if (
+    position === "learned" &&
+    norm === "layerNorm" &&
+    bias &&
+    !gated &&
+    nKvHeads === nHeads &&
+    headDim * nHeads === dModel
+  )
+    return "gpt2";
   if (position === "rotary" && rotaryPairing === "halves" && norm === "rmsNorm" && gated && !bias) return "llama";
   return "heed";
 }
@@ -133,7 +159,11 @@ export function writeConfig(config: ResolvedConfig): Record<string, unknown> {
   return { model_type: type, ...WRITERS[type](config) };
 }
 
-const WRITERS: Readonly<Record<ModelType, (config: ResolvedConfig) => Record<string, unknown>>> = { gpt2: writeGPT2, llama: writeLlama, heed: writeOwn };
+const WRITERS: Readonly<Record<ModelType, (config: ResolvedConfig) => Record<string, unknown>>> = {
+  gpt2: writeGPT2,
+  llama: writeLlama,
+  heed: writeOwn,
+};
 
 function writeGPT2(config: ResolvedConfig): Record<string, unknown> {
   return {

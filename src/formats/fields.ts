@@ -51,12 +51,20 @@ export class Fields {
   /** Refuses a setting that heed has no part for, rather than computing something else. */
   refuse(name: string, unless: unknown): void {
     const value = this.value(name);
-    if (value !== undefined && value !== unless) throw new FormatError(`${this.file}: ${name} ${describe(value)} is not supported`, { file: this.file, field: name, value });
+    if (value !== undefined && value !== unless)
+      throw new FormatError(`${this.file}: ${name} ${describe(value)} is not supported`, {
+        file: this.file,
+        field: name,
+        value,
+      });
   }
 
   /** The error for a field that is missing or of the wrong kind. */
   wrong(name: string, expected: string, got: unknown): FormatError {
-    return new FormatError(`${this.file}: ${name} must be ${expected}, got ${describe(got)}`, { file: this.file, field: name });
+    return new FormatError(`${this.file}: ${name} must be ${expected}, got ${describe(got)}`, {
+      file: this.file,
+      field: name,
+    });
   }
 }
 
@@ -71,9 +79,14 @@ export function readFields(bytes: Uint8Array, file: string): Fields {
     value = JSON.parse(readText(bytes, file));
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
-    throw new FormatError(`${file}: not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { file }, { cause });
+    throw new FormatError(
+      `${file}: not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { file },
+      { cause },
+    );
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new FormatError(`${file}: must hold a JSON object, got ${describe(value)}`, { file });
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new FormatError(`${file}: must hold a JSON object, got ${describe(value)}`, { file });
   return new Fields(file, value as Record<string, unknown>);
 }
 

@@ -20,14 +20,17 @@ export async function fileSystem(operation: string): Promise<FileSystem> {
   } catch {
     // Falls through to the error that both cases share.
   }
-  throw new ConfigError(`${operation}: this runtime has no file system; pass a Map from file names to Uint8Arrays instead of a path`);
+  throw new ConfigError(
+    `${operation}: this runtime has no file system; pass a Map from file names to Uint8Arrays instead of a path`,
+  );
 }
 
 /** Throws a `ConfigError` unless `path` is a text that can name a folder. */
 export function checkPath(operation: string, path: string): void {
   if (path.includes("\0")) throw new ConfigError(`${operation}: the path holds a zero character`);
   if (path === "") throw new ConfigError(`${operation}: the path of the folder is empty`);
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) throw new ConfigError(`${operation}: "${path}" is an address and not the path of a folder`, { path });
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    throw new ConfigError(`${operation}: "${path}" is an address and not the path of a folder`, { path });
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -58,7 +61,11 @@ export function fileError(operation: string, path: string, cause: unknown, outco
   const code = errorCode(cause) ?? cause.name; // a RangeError: no memory for a file
   if (!/^E[A-Z]+$/.test(code) && code !== "RangeError" && !Object.hasOwn(REASONS, code)) return cause;
   const reason = REASONS[code] ?? cause.message;
-  return new FileError(`${operation}: ${path}: ${reason}${outcome === undefined ? "" : `; ${outcome}`}`, { path, code }, { cause });
+  return new FileError(
+    `${operation}: ${path}: ${reason}${outcome === undefined ? "" : `; ${outcome}`}`,
+    { path, code },
+    { cause },
+  );
 }
 
 /** The system's name of a failure, such as "ENOENT". */

@@ -19,14 +19,21 @@ const UNCHANGED = "nothing was saved, and what was there before is unchanged";
  *
  * @throws FileError saying what is in the way, AbortError if `signal` fires before the files are moved
  */
-export async function writeFolder(operation: string, target: string, content: FolderContent, signal?: AbortSignal): Promise<void> {
+export async function writeFolder(
+  operation: string,
+  target: string,
+  content: FolderContent,
+  signal?: AbortSignal,
+): Promise<void> {
   checkPath(operation, target);
   const system = await fileSystem(operation);
   const folder = system.path.resolve(target);
   try {
     const stats = await system.fs.stat(folder).catch(ignoreMissing);
     if (stats !== undefined && !stats.isDirectory()) {
-      throw new FileError(`${operation}: ${folder}: this is a file; pass a folder, it is made if it does not exist`, { path: folder });
+      throw new FileError(`${operation}: ${folder}: this is a file; pass a folder, it is made if it does not exist`, {
+        path: folder,
+      });
     }
     if (stats === undefined) await createFolder(system, folder, content, { operation, signal });
     else await replaceFiles(system, folder, content, { operation, signal });
@@ -43,7 +50,12 @@ interface Work {
 }
 
 /** Fills a folder beside the final one and renames it. */
-async function createFolder({ fs, path }: FileSystem, folder: string, { files }: FolderContent, work: Work): Promise<void> {
+async function createFolder(
+  { fs, path }: FileSystem,
+  folder: string,
+  { files }: FolderContent,
+  work: Work,
+): Promise<void> {
   const parent = path.dirname(folder);
   const missing = await missingFolders({ fs, path }, parent);
   let staging: string | undefined;
@@ -81,7 +93,10 @@ async function missingFolders({ fs, path }: FileSystem, folder: string): Promise
 /** Removes the folders from `folder` up to `top` as long as they are empty. */
 async function removeEmpty({ fs, path }: FileSystem, folder: string, top: string): Promise<void> {
   for (let at = folder; at.length >= top.length; at = path.dirname(at)) {
-    const gone = await fs.rmdir(at).then(() => true, (cause: unknown) => errorCode(cause) === "ENOENT");
+    const gone = await fs.rmdir(at).then(
+      () => true,
+      (cause: unknown) => errorCode(cause) === "ENOENT",
+    );
     if (!gone) return;
   }
 }
@@ -106,7 +121,11 @@ async function replaceFiles(system: FileSystem, folder: string, content: FolderC
         else if (kept) await fs.rm(place, { force: true });
       }
     } catch (cause) {
-      for (const step of undo.reverse()) restored = await step().then(() => restored, () => false);
+      for (const step of undo.reverse())
+        restored = await step().then(
+          () => restored,
+          () => false,
+        );
       if (restored) throw cause;
       throw fileError(work.operation, folder, cause, `some old files could not be put back; they lie in ${old}`);
     }
@@ -119,17 +138,30 @@ async function replaceFiles(system: FileSystem, folder: string, content: FolderC
 async function keepOld(fs: FileSystem["fs"], place: string, second: string, operation: string): Promise<boolean> {
   const stats = await fs.lstat(place).catch(ignoreMissing);
   if (stats === undefined) return false;
-  if (stats.isDirectory()) throw new FileError(`${operation}: ${place}: a folder of this name is in the way; move it or choose another place; ${UNCHANGED}`, { path: place });
+  if (stats.isDirectory())
+    throw new FileError(
+      `${operation}: ${place}: a folder of this name is in the way; move it or choose another place; ${UNCHANGED}`,
+      { path: place },
+    );
   // With a second link the old file never leaves its place before the new one takes it. Not every file system has links.
   await fs.link(place, second).catch(() => fs.rename(place, second));
   return true;
 }
 
-async function writeFiles({ fs, path }: FileSystem, folder: string, files: ReadonlyMap<string, Uint8Array>, { operation, signal }: Work): Promise<void> {
+async function writeFiles(
+  { fs, path }: FileSystem,
+  folder: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  { operation, signal }: Work,
+): Promise<void> {
   for (const [name, bytes] of files) {
     throwIfAborted(signal, operation);
     // `flush`: the numbers are on the disk before the name is. Runtimes that do not know it ignore it.
-    const options: { flag: string; flush: boolean; signal: AbortSignal | undefined } = { flag: "wx", flush: true, signal };
+    const options: { flag: string; flush: boolean; signal: AbortSignal | undefined } = {
+      flag: "wx",
+      flush: true,
+      signal,
+    };
     await fs.writeFile(path.join(folder, name), bytes, options);
   }
   throwIfAborted(signal, operation);

@@ -18,7 +18,8 @@ export function readGenerationDefaults(fields: Fields, vocabSize: number): Gener
   };
   const eos = fields.value("eos_token_id");
   const list = eos === undefined ? undefined : Array.isArray(eos) ? eos : [fields.integer("eos_token_id")];
-  if (list?.every(Number.isSafeInteger) === false) throw fields.wrong("eos_token_id", "an integer or a list of integers", eos);
+  if (list?.every(Number.isSafeInteger) === false)
+    throw fields.wrong("eos_token_id", "an integer or a list of integers", eos);
   const eosIds = (list as number[] | undefined)?.filter(isId);
   // A list with no id of the vocabulary names none; an empty one says that nothing ends a text.
   const named = eosIds?.length === 0 && list?.length !== 0 ? undefined : eosIds;
@@ -27,13 +28,17 @@ export function readGenerationDefaults(fields: Fields, vocabSize: number): Gener
 
 /** The first of several that names each id. */
 export function mergeGenerationDefaults(...sources: readonly GenerationDefaults[]): GenerationDefaults {
-  const first = <K extends keyof GenerationDefaults>(key: K): GenerationDefaults[K] => sources.find((source) => source[key] !== undefined)?.[key];
+  const first = <K extends keyof GenerationDefaults>(key: K): GenerationDefaults[K] =>
+    sources.find((source) => source[key] !== undefined)?.[key];
   return withoutGaps({ bosId: first("bosId"), eosIds: first("eosIds"), padId: first("padId") });
 }
 
 /** The ids that a tokenizer knows by itself. */
 export function tokenizerDefaults(tokenizer: Tokenizer | undefined): GenerationDefaults {
-  return withoutGaps({ bosId: tokenizer?.bosId, eosIds: tokenizer?.eosId === undefined ? undefined : [tokenizer.eosId] });
+  return withoutGaps({
+    bosId: tokenizer?.bosId,
+    eosIds: tokenizer?.eosId === undefined ? undefined : [tokenizer.eosId],
+  });
 }
 
 /** Ids under Hugging Face's names; {} if none is known. */
@@ -46,5 +51,9 @@ export function writeGenerationDefaults({ bosId, eosIds, padId }: GenerationDefa
 }
 
 function withoutGaps({ bosId, eosIds, padId }: GenerationDefaults): GenerationDefaults {
-  return { ...(bosId !== undefined && { bosId }), ...(eosIds !== undefined && { eosIds }), ...(padId !== undefined && { padId }) };
+  return {
+    ...(bosId !== undefined && { bosId }),
+    ...(eosIds !== undefined && { eosIds }),
+    ...(padId !== undefined && { padId }),
+  };
 }

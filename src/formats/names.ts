@@ -105,18 +105,26 @@ export function toHuggingFace(family: Family, values: ReadonlyMap<string, NamedA
   for (const name of values.keys()) {
     const [pattern, block] = splitBlock(name);
     const rule = byOurs.get(pattern);
-    if (rule === undefined) throw new ConfigError(`toHuggingFace: the ${family} family has no parameter "${name}"`, { family, name });
+    if (rule === undefined)
+      throw new ConfigError(`toHuggingFace: the ${family} family has no parameter "${name}"`, { family, name });
     const bare = rule.theirs.replace("{i}", block);
     const theirs = writesPrefix && bare !== HEAD ? prefix + bare : bare;
     if (out.has(theirs)) continue; // another part of the same tensor came first
     const parts = rule.ours.map((part) => {
       const value = values.get(part.replace("{i}", block));
-      if (value === undefined) throw new ConfigError(`toHuggingFace: "${theirs}" needs "${part.replace("{i}", block)}" beside "${name}"`, { family, name });
+      if (value === undefined)
+        throw new ConfigError(`toHuggingFace: "${theirs}" needs "${part.replace("{i}", block)}" beside "${name}"`, {
+          family,
+          name,
+        });
       return value;
     });
     const { shape } = parts[0];
     if (parts.some((part) => !sameShape(part.shape, shape)) || (rule.transposed && shape.length !== 2)) {
-      throw new ConfigError(`toHuggingFace: shapes do not fit into "${theirs}": ${parts.map((part) => formatShape(part.shape)).join(", ")}`, { family, name });
+      throw new ConfigError(
+        `toHuggingFace: shapes do not fit into "${theirs}": ${parts.map((part) => formatShape(part.shape)).join(", ")}`,
+        { family, name },
+      );
     }
     out.set(theirs, rule.transposed ? transposedStack(parts) : stack(parts));
   }
@@ -131,16 +139,25 @@ export function toHuggingFace(family: Family, values: ReadonlyMap<string, NamedA
  */
 export function fromHuggingFace(family: Family, values: ReadonlyMap<string, NamedArray>): Map<string, NamedArray> {
   const byTheirs = new Map(FAMILIES[family].rules.map((rule) => [rule.theirs, rule]));
-  const bare = new Map([...canonicalNames(family, values)].map(([name, value]) => [withoutPrefix(family, name), value]));
+  const bare = new Map(
+    [...canonicalNames(family, values)].map(([name, value]) => [withoutPrefix(family, name), value]),
+  );
   const unexpected = [...bare.keys()].filter((name) => !byTheirs.has(splitBlock(name)[0]));
-  if (unexpected.length > 0) throw new FormatError(`a ${family} model has no place for ${nameSome(unexpected)}`, { family, unexpected });
+  if (unexpected.length > 0)
+    throw new FormatError(`a ${family} model has no place for ${nameSome(unexpected)}`, { family, unexpected });
   const out = new Map<string, NamedArray>();
   for (const [name, value] of bare) {
     const [pattern, block] = splitBlock(name);
     const { ours, transposed = false } = byTheirs.get(pattern) as Rule;
     const { shape } = value;
-    const splits = transposed ? shape.length === 2 && shape[1] % ours.length === 0 : shape.length > 0 && shape[0] % ours.length === 0;
-    if (!splits) throw new FormatError(`"${name}" ${formatShape(shape)} cannot be split into ${ours.length} of heed's parameters`, { family, name, shape });
+    const splits = transposed
+      ? shape.length === 2 && shape[1] % ours.length === 0
+      : shape.length > 0 && shape[0] % ours.length === 0;
+    if (!splits)
+      throw new FormatError(
+        `"${name}" ${formatShape(shape)} cannot be split into ${ours.length} of heed's parameters`,
+        { family, name, shape },
+      );
     ours.forEach((part, i) => out.set(part.replace("{i}", block), unstack(value, transposed, i, ours.length)));
   }
   return out;
@@ -153,14 +170,22 @@ export function fromHuggingFace(family: Family, values: ReadonlyMap<string, Name
  * @param file the file's name, for messages
  * @throws FormatError if a tensor is there both with and without the prefix
  */
-export function canonicalNames<T>(family: Family, values: ReadonlyMap<string, T>, file: string = "checkpoint"): Map<string, T> {
+export function canonicalNames<T>(
+  family: Family,
+  values: ReadonlyMap<string, T>,
+  file: string = "checkpoint",
+): Map<string, T> {
   const { prefix, writesPrefix, ignored } = FAMILIES[family];
   const out = new Map<string, T>();
   for (const [name, value] of values) {
     const bare = withoutPrefix(family, name);
     if (ignored.includes(splitBlock(bare)[0])) continue;
     const canonical = writesPrefix && bare !== HEAD ? prefix + bare : bare;
-    if (out.has(canonical)) throw new FormatError(`${file}: the tensor "${bare}" is there twice, with and without the prefix "${prefix}"`, { family, name });
+    if (out.has(canonical))
+      throw new FormatError(`${file}: the tensor "${bare}" is there twice, with and without the prefix "${prefix}"`, {
+        family,
+        name,
+      });
     out.set(canonical, value);
   }
   return out;
@@ -168,7 +193,10 @@ export function canonicalNames<T>(family: Family, values: ReadonlyMap<string, T>
 
 /** Names for a message: the first three, and how many more. */
 export function nameSome(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)).join(", ");
+  const shown = names
+    .slice(0, 3)
+    .map((name) => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name))
+    .join(", ");
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
@@ -241,7 +269,14 @@ function unstack(value: NamedArray, transposed: boolean, part: number, count: nu
  * Column by column in bands of 16 rows, so that a band's cache lines are still there when the next column needs them:
  * for [1024, 4096] twice as fast as row by row (12 instead of 24 ms on a Xeon).
  */
-function transposeInto(out: Float32Array, outWidth: number, x: Float32Array, width: number, rows: number, cols: number): void {
+function transposeInto(
+  out: Float32Array,
+  outWidth: number,
+  x: Float32Array,
+  width: number,
+  rows: number,
+  cols: number,
+): void {
   for (let band = 0; band < rows; band += 16) {
     const bandEnd = Math.min(band + 16, rows);
     for (let col = 0; col < cols; col++) {

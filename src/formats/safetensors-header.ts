@@ -6,7 +6,21 @@
 import { FormatError } from "../errors.ts";
 
 /** Bytes of one number of each type that is read. */
-const ITEM_BYTES = { BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, F16: 2, BF16: 2, U32: 4, I32: 4, F32: 4, I64: 8, U64: 8, F64: 8 } as const;
+const ITEM_BYTES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+} as const;
 
 /** A type of number in a file. */
 export type DType = keyof typeof ITEM_BYTES;
@@ -53,15 +67,23 @@ export function parseHeader(head: Uint8Array, fileBytes: number, file: string): 
     if (seen.has(name)) throw broken(file, `the header names ${quote(name)} twice`, { tensor: name });
     seen.add(name);
   }
-  const places = names.filter((name) => name !== "__metadata__").map((name) => readPlace(name, object[name], dataBegin, file));
+  const places = names
+    .filter((name) => name !== "__metadata__")
+    .map((name) => readPlace(name, object[name], dataBegin, file));
   places.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   checkCoverage(places, dataBegin, fileBytes, file);
-  return { metadata: readMetadata(Object.hasOwn(object, "__metadata__") ? object.__metadata__ : {}, file), tensors: new Map(places) };
+  return {
+    metadata: readMetadata(Object.hasOwn(object, "__metadata__") ? object.__metadata__ : {}, file),
+    tensors: new Map(places),
+  };
 }
 
 function headerLength(head: Uint8Array, fileBytes: number, file: string): number {
   if (fileBytes < LENGTH_BYTES || head.length < LENGTH_BYTES) {
-    throw broken(file, `truncated: a safetensors file begins with ${LENGTH_BYTES} bytes of header length, this one ends after ${Math.min(fileBytes, head.length)}`);
+    throw broken(
+      file,
+      `truncated: a safetensors file begins with ${LENGTH_BYTES} bytes of header length, this one ends after ${Math.min(fileBytes, head.length)}`,
+    );
   }
   const start = String.fromCharCode(...head.subarray(0, 24));
   if (start.startsWith("version https://git-lfs")) {
@@ -70,10 +92,15 @@ function headerLength(head: Uint8Array, fileBytes: number, file: string): number
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const length = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
   if (length > MAX_HEADER_BYTES) {
-    throw broken(file, `not a safetensors file: its first 8 bytes announce a header of ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`, { length });
+    throw broken(
+      file,
+      `not a safetensors file: its first 8 bytes announce a header of ${length} bytes, at most ${MAX_HEADER_BYTES} are allowed`,
+      { length },
+    );
   }
   const missing = LENGTH_BYTES + length - fileBytes;
-  if (missing > 0) throw broken(file, `truncated: the header has ${length} bytes, of which ${missing} are missing`, { missing });
+  if (missing > 0)
+    throw broken(file, `truncated: the header has ${length} bytes, of which ${missing} are missing`, { missing });
   return length;
 }
 
@@ -123,7 +150,8 @@ function readPlace(name: string, entry: unknown, dataBegin: number, file: string
   if (typeof dtype !== "string" || !Object.hasOwn(ITEM_BYTES, dtype)) {
     throw wrong(`dtype ${describe(dtype)} is not supported; supported: ${Object.keys(ITEM_BYTES).join(", ")}`);
   }
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw wrong(`shape must be a list of whole numbers >= 0, got ${describe(shape)}`);
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    throw wrong(`shape must be a list of whole numbers >= 0, got ${describe(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
     throw wrong(`data_offsets must be [begin, end] with 0 <= begin <= end, got ${describe(offsets)}`);
   }
@@ -131,23 +159,40 @@ function readPlace(name: string, entry: unknown, dataBegin: number, file: string
   let needed: number = ITEM_BYTES[dtype as DType];
   for (const axis of shape as number[]) needed *= axis;
   if (needed !== end - begin) {
-    throw wrong(`${dtype} ${describe(shape)} takes ${needed} bytes, but data_offsets ${describe(offsets)} hold ${end - begin}`);
+    throw wrong(
+      `${dtype} ${describe(shape)} takes ${needed} bytes, but data_offsets ${describe(offsets)} hold ${end - begin}`,
+    );
   }
-  return [name, { dtype: dtype as DType, shape: Object.freeze(shape as number[]), begin: dataBegin + begin, end: dataBegin + end }];
+  return [
+    name,
+    { dtype: dtype as DType, shape: Object.freeze(shape as number[]), begin: dataBegin + begin, end: dataBegin + end },
+  ];
 }
 
 /** The tensors, sorted by place, must fill everything behind the header, without overlap and without holes. */
-function checkCoverage(places: readonly [string, TensorPlace][], dataBegin: number, fileBytes: number, file: string): void {
+function checkCoverage(
+  places: readonly [string, TensorPlace][],
+  dataBegin: number,
+  fileBytes: number,
+  file: string,
+): void {
   let covered = dataBegin;
   for (const [name, { begin, end }] of places) {
-    if (begin < covered) throw broken(file, `tensor ${quote(name)} overlaps the one before it by ${covered - begin} bytes`, { tensor: name });
-    if (begin > covered) throw broken(file, `a hole of ${begin - covered} bytes lies before tensor ${quote(name)}`, { tensor: name });
+    if (begin < covered)
+      throw broken(file, `tensor ${quote(name)} overlaps the one before it by ${covered - begin} bytes`, {
+        tensor: name,
+      });
+    if (begin > covered)
+      throw broken(file, `a hole of ${begin - covered} bytes lies before tensor ${quote(name)}`, { tensor: name });
     covered = end;
   }
   const missing = covered - fileBytes;
   if (missing > 0) {
     const first = places.find(([, { end }]) => end > fileBytes)?.[0] ?? "";
-    throw broken(file, `truncated: ${missing} bytes are missing, the first of them in tensor ${quote(first)}`, { missing, tensor: first });
+    throw broken(file, `truncated: ${missing} bytes are missing, the first of them in tensor ${quote(first)}`, {
+      missing,
+      tensor: first,
+    });
   }
   if (missing < 0) throw broken(file, `${-missing} bytes behind the last tensor belong to none`);
 }

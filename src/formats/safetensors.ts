@@ -69,19 +69,33 @@ export class SafetensorsFile {
   tensor(name: string): SafetensorsTensor {
     const place = this.#place(name);
     const bytes = this.#bytes.subarray(place.begin, place.end);
-    return { dtype: place.dtype, shape: place.shape, data: decode(place.dtype, bytes, `${this.name}: tensor "${name}"`) };
+    return {
+      dtype: place.dtype,
+      shape: place.shape,
+      data: decode(place.dtype, bytes, `${this.name}: tensor "${name}"`),
+    };
   }
 
   /** All tensors by name. Numbers are converted each time `data` is read. */
   tensors(): Map<string, SafetensorsTensor> {
     const load = (name: string): Float32Array => this.tensor(name).data;
-    const lazily = (name: string, { dtype, shape }: TensorPlace): SafetensorsTensor => ({ dtype, shape, get data() { return load(name); } });
+    const lazily = (name: string, { dtype, shape }: TensorPlace): SafetensorsTensor => ({
+      dtype,
+      shape,
+      get data() {
+        return load(name);
+      },
+    });
     return new Map([...this.#places].map(([name, place]) => [name, lazily(name, place)]));
   }
 
   #place(name: string): TensorPlace {
     const place = this.#places.get(name);
-    if (place === undefined) throw new FormatError(`${this.name}: there is no tensor "${name}" among its ${this.#places.size}`, { file: this.name, tensor: name });
+    if (place === undefined)
+      throw new FormatError(`${this.name}: there is no tensor "${name}" among its ${this.#places.size}`, {
+        file: this.name,
+        tensor: name,
+      });
     return place;
   }
 }
@@ -99,12 +113,16 @@ export class SafetensorsFile {
  */
 export function readSafetensors(bytes: Uint8Array, options?: ReadSafetensorsOptions): SafetensorsFile {
   checkOptions("readSafetensors", options, ["name"]);
-  if (!(bytes instanceof Uint8Array)) throw new ConfigError(`readSafetensors: bytes must be a Uint8Array, got ${typeof bytes}`);
+  if (!(bytes instanceof Uint8Array))
+    throw new ConfigError(`readSafetensors: bytes must be a Uint8Array, got ${typeof bytes}`);
   return new SafetensorsFile(bytes, options?.name ?? "safetensors");
 }
 
 /** One number at an offset of a view; the types that are neither F32 nor 16-bit floats. */
-const READERS: Record<Exclude<DType, "F32" | "F16" | "BF16">, { bytes: number; read: (view: DataView, at: number) => number }> = {
+const READERS: Record<
+  Exclude<DType, "F32" | "F16" | "BF16">,
+  { bytes: number; read: (view: DataView, at: number) => number }
+> = {
   BOOL: { bytes: 1, read: (view, at) => (view.getUint8(at) === 0 ? 0 : 1) },
   U8: { bytes: 1, read: (view, at) => view.getUint8(at) },
   I8: { bytes: 1, read: (view, at) => view.getInt8(at) },
@@ -132,7 +150,10 @@ function decode(dtype: DType, bytes: Uint8Array, where: string): Float32Array {
     const value = read(view, i * itemBytes);
     out[i] = value;
     if (dtype !== "F64" && (out[i] !== value || !Number.isSafeInteger(value))) {
-      throw new FormatError(`${where}: the ${dtype} number at index ${i}, about ${value}, has no exact 32-bit float`, { index: i, value });
+      throw new FormatError(`${where}: the ${dtype} number at index ${i}, about ${value}, has no exact 32-bit float`, {
+        index: i,
+        value,
+      });
     }
   }
   return out;
@@ -149,15 +170,21 @@ function decode(dtype: DType, bytes: Uint8Array, where: string): Float32Array {
  * @param metadata free texts for the header. Default `{ format: "pt" }`, which Hugging Face's loaders ask for
  * @throws ShapeError if a shape does not fit its numbers, ConfigError for the reserved name "__metadata__"
  */
-export function writeSafetensors(tensors: ReadonlyMap<string, NamedArray>, metadata: Readonly<Record<string, string>> = { format: "pt" }): Uint8Array {
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, NamedArray>,
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
+): Uint8Array {
   // The header is put together by hand: as the key of an object, "__proto__" would vanish and "0" would move to the front.
   const entries = [`"__metadata__":${JSON.stringify(metadata)}`];
   let end = 0;
   for (const [name, { shape }] of tensors) {
-    if (name === "__metadata__") throw new ConfigError(`writeSafetensors: "__metadata__" is reserved and cannot name a tensor`);
+    if (name === "__metadata__")
+      throw new ConfigError(`writeSafetensors: "__metadata__" is reserved and cannot name a tensor`);
     const begin = end;
     end += 4 * sizeOf(shape);
-    entries.push(`${JSON.stringify(name)}:{"dtype":"F32","shape":${JSON.stringify(shape)},"data_offsets":[${begin},${end}]}`);
+    entries.push(
+      `${JSON.stringify(name)}:{"dtype":"F32","shape":${JSON.stringify(shape)},"data_offsets":[${begin},${end}]}`,
+    );
   }
   const json = new TextEncoder().encode(`{${entries.join(",")}}`);
   const headerBytes = Math.ceil(json.length / 8) * 8;
@@ -167,7 +194,10 @@ export function writeSafetensors(tensors: ReadonlyMap<string, NamedArray>, metad
   let at = 8 + headerBytes;
   for (const [name, { shape, data }] of tensors) {
     if (data.length !== sizeOf(shape)) {
-      throw new ShapeError(`writeSafetensors: "${name}" ${formatShape(shape)} needs ${sizeOf(shape)} numbers, got ${data.length}`, { name, shape });
+      throw new ShapeError(
+        `writeSafetensors: "${name}" ${formatShape(shape)} needs ${sizeOf(shape)} numbers, got ${data.length}`,
+        { name, shape },
+      );
     }
     out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;

@@ -31,11 +31,18 @@ export interface SaveOptions {
  * @throws FileError if the folder cannot be written, ConfigError if the tokenizer has ids that the model has not,
  *   AbortError if `signal` fires
  */
-export async function saveModel(lm: LanguageModel, target: string | Map<string, Uint8Array>, options: SaveOptions = {}): Promise<void> {
+export async function saveModel(
+  lm: LanguageModel,
+  target: string | Map<string, Uint8Array>,
+  options: SaveOptions = {},
+): Promise<void> {
   checkOptions("saveModel", options, ["signal"]);
-  if (!(lm?.model instanceof Transformer)) throw new ConfigError("saveModel: the first argument must be { model, tokenizer? } with a Transformer as model");
+  if (!(lm?.model instanceof Transformer))
+    throw new ConfigError("saveModel: the first argument must be { model, tokenizer? } with a Transformer as model");
   if (typeof target !== "string" && !(target instanceof Map)) {
-    throw new ConfigError(`saveModel: the target must be the path of a folder or a Map, got ${target === null ? "null" : typeof target}`);
+    throw new ConfigError(
+      `saveModel: the target must be the path of a folder or a Map, got ${target === null ? "null" : typeof target}`,
+    );
   }
   if (lm.tokenizer !== undefined) checkVocabulary("saveModel", lm.model, lm.tokenizer.vocabSize);
   throwIfAborted(options.signal, "saveModel");
@@ -52,7 +59,10 @@ function modelFiles({ model, tokenizer, generationDefaults = {} }: LanguageModel
   const parameters = model.parameters();
   const files = new Map<string, Uint8Array>();
   // Hugging Face's tools look for the ids in config.json too.
-  files.set(FILES.config, writeJSON(type === "heed" ? writeConfig(model.config) : { ...writeConfig(model.config), ...ids }));
+  files.set(
+    FILES.config,
+    writeJSON(type === "heed" ? writeConfig(model.config) : { ...writeConfig(model.config), ...ids }),
+  );
   if (tokenizer !== undefined) files.set(FILES.tokenizer, writeJSON(tokenizer.toJSON()));
   if (Object.keys(ids).length > 0) files.set(FILES.generation, writeJSON(ids));
   files.set(FILES.weights, writeSafetensors(type === "heed" ? parameters : toHuggingFace(type, parameters)));

@@ -16,26 +16,52 @@ const POSITIONS = "positionEmbedding.weight";
  * @param contextLength rows that are wanted of a table of learned positions, at most those that there are
  * @throws FormatError naming the tensors that are missing, unexpected, or of a shape that does not fit the config
  */
-export function readParameters(file: SafetensorsFile, { type, config }: DescribedModel, contextLength: number = config.contextLength): ReadonlyMap<string, Float32Array> {
+export function readParameters(
+  file: SafetensorsFile,
+  { type, config }: DescribedModel,
+  contextLength: number = config.contextLength,
+): ReadonlyMap<string, Float32Array> {
   const { tieEmbeddings, nLayers } = config;
   // Ties are checked first: the file may hold the shared matrix a second time, under the name of the head.
-  const all: Map<string, NamedArray> = type === "heed" ? file.tensors() : canonicalNames(type, file.tensors(), file.name);
+  const all: Map<string, NamedArray> =
+    type === "heed" ? file.tensors() : canonicalNames(type, file.tensors(), file.name);
   if (tieEmbeddings && type !== "heed") dropTiedHead(file.name, all);
   // Before any work by the config's counts: a block has more than one tensor, so a file of few tensors has few blocks.
   if (all.size < nLayers) {
-    throw new FormatError(`${file.name}: the config has ${nLayers} layers, which ${all.size} tensors cannot fill`, { nLayers, tensors: all.size });
+    throw new FormatError(`${file.name}: the config has ${nLayers} layers, which ${all.size} tensors cannot fill`, {
+      nLayers,
+      tensors: all.size,
+    });
   }
   const shapes = parameterShapes(config);
   checkTensors(file.name, type === "heed" ? shapes : toHuggingFace(type, shapes), all);
   const parameters = type === "heed" ? all : fromHuggingFace(type, all);
   const positions = parameters.get(POSITIONS);
-  if (positions !== undefined) parameters.set(POSITIONS, { shape: [contextLength, config.dModel], data: positions.data.subarray(0, contextLength * config.dModel) });
+  if (positions !== undefined)
+    parameters.set(POSITIONS, {
+      shape: [contextLength, config.dModel],
+      data: positions.data.subarray(0, contextLength * config.dModel),
+    });
   return new ParametersOnDemand(parameters);
 }
 
 /** The name and shape of every parameter of a model, as `model.parameters()` has them, without building one. */
 export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray> {
-  const { vocabSize, contextLength, dModel, nLayers, nHeads, nKvHeads, headDim, dFf, norm, gated, bias, position, tieEmbeddings } = config;
+  const {
+    vocabSize,
+    contextLength,
+    dModel,
+    nLayers,
+    nHeads,
+    nKvHeads,
+    headDim,
+    dFf,
+    norm,
+    gated,
+    bias,
+    position,
+    tieEmbeddings,
+  } = config;
   const shapes = new Map<string, NamedArray>();
   const add = (name: string, ...shape: number[]): void => void shapes.set(name, { shape, data: NO_NUMBERS });
   const layer = (name: string, hasBias: boolean, ...shape: number[]): void => {
@@ -65,20 +91,36 @@ export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray>
 const NO_NUMBERS: Float32Array = new Float32Array(0);
 
 /** Checks the tensors of a file against those that a config asks for, both by the same kind of names. */
-function checkTensors(file: string, expected: ReadonlyMap<string, NamedArray>, found: ReadonlyMap<string, NamedArray>): void {
+function checkTensors(
+  file: string,
+  expected: ReadonlyMap<string, NamedArray>,
+  found: ReadonlyMap<string, NamedArray>,
+): void {
   const missing = [...expected.keys()].filter((name) => !found.has(name));
   if (missing.length > 0) {
-    const hint = missing[0] === "lm_head.weight" ? "; if the head shares the token embedding, config.json must say tie_word_embeddings: true" : "";
-    throw new FormatError(`${file}: ${missing.length} of ${expected.size} tensors are missing: ${nameSome(missing)}${hint}`, { file, missing });
+    const hint =
+      missing[0] === "lm_head.weight"
+        ? "; if the head shares the token embedding, config.json must say tie_word_embeddings: true"
+        : "";
+    throw new FormatError(
+      `${file}: ${missing.length} of ${expected.size} tensors are missing: ${nameSome(missing)}${hint}`,
+      { file, missing },
+    );
   }
   const unexpected = [...found.keys()].filter((name) => !expected.has(name));
   if (unexpected.length > 0) {
-    throw new FormatError(`${file}: ${unexpected.length} tensors have no place in the model that config.json describes: ${nameSome(unexpected)}`, { file, unexpected });
+    throw new FormatError(
+      `${file}: ${unexpected.length} tensors have no place in the model that config.json describes: ${nameSome(unexpected)}`,
+      { file, unexpected },
+    );
   }
   for (const [name, { shape }] of expected) {
     const got = (found.get(name) as NamedArray).shape;
     if (!sameShape(shape, got)) {
-      throw new FormatError(`${file}: "${name}" must have shape ${formatShape(shape)} by config.json, got ${formatShape(got)}`, { file, name, shape, got });
+      throw new FormatError(
+        `${file}: "${name}" must have shape ${formatShape(shape)} by config.json, got ${formatShape(got)}`,
+        { file, name, shape, got },
+      );
     }
   }
 }
@@ -90,7 +132,10 @@ function dropTiedHead(file: string, tensors: Map<string, NamedArray>): void {
   if (head === undefined || embedding === undefined) return;
   const [headData, embeddingData] = [head.data, embedding.data];
   if (!sameShape(head.shape, embedding.shape) || headData.some((value, i) => !Object.is(value, embeddingData[i]))) {
-    throw new FormatError(`${file}: "lm_head.weight" differs from the token embedding, but config.json says that they are tied; set tie_word_embeddings to false to use it`, { file });
+    throw new FormatError(
+      `${file}: "lm_head.weight" differs from the token embedding, but config.json says that they are tied; set tie_word_embeddings to false to use it`,
+      { file },
+    );
   }
   tensors.delete("lm_head.weight");
 }

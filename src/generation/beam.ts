@@ -68,7 +68,11 @@ class Kept {
  * @returns the numReturnSequences best hypotheses, best first; fewer if fewer exist
  * @throws AbortError through the signal, unless onAbort is "return"; ConfigError if the options forbid every token
  */
-export async function beamSearch(lm: LanguageModel, prompt: readonly number[], options: BeamSettings): Promise<Hypothesis[]> {
+export async function beamSearch(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  options: BeamSettings,
+): Promise<Hypothesis[]> {
   const { room, full } = roomAfter(lm, prompt, options.maxNewTokens);
   const kvCache = lm.model.newCache();
   const kept = new Kept(options.numBeams);
@@ -92,7 +96,8 @@ export async function beamSearch(lm: LanguageModel, prompt: readonly number[], o
     if (!done && beams.length > 0) kvCache.reorder(grown.parents);
   }
   if (!done) {
-    for (const { written, total } of beams) kept.add({ written, score: normalize(total, prompt.length, written.length, options), finishReason: end });
+    for (const { written, total } of beams)
+      kept.add({ written, score: normalize(total, prompt.length, written.length, options), finishReason: end });
   }
   return kept.hypotheses.slice(0, options.numReturnSequences);
 }
@@ -107,7 +112,14 @@ interface Grown {
 }
 
 /** One step: every beam by every token; the best candidates either end or run on. */
-function grow(lm: LanguageModel, prompt: readonly number[], beams: readonly Beam[], rows: ReturnType<typeof forwardRows>, kept: Kept, options: BeamSettings): Grown {
+function grow(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  beams: readonly Beam[],
+  rows: ReturnType<typeof forwardRows>,
+  kept: Kept,
+  options: BeamSettings,
+): Grown {
   const scores = rows.map(({ logprobs }, i) => {
     const row = logprobs.slice();
     const { written } = beams[i];
@@ -122,13 +134,26 @@ function grow(lm: LanguageModel, prompt: readonly number[], beams: readonly Beam
     const { written } = beams[parent];
     if (options.eosIds.includes(token)) {
       // An end that is not among the numBeams best would not have been reached by keeping numBeams.
-      if (rank < options.numBeams) kept.add({ written, score: normalize(total, prompt.length, written.length, options, true), finishReason: "stop" });
+      if (rank < options.numBeams)
+        kept.add({
+          written,
+          score: normalize(total, prompt.length, written.length, options, true),
+          finishReason: "stop",
+        });
       continue;
     }
     const { logprobs } = rows[parent];
-    const extended = [...written, { token, logprob: logprobs[token], topLogprobs: topLogprobs(logprobs, options.logprobs) }];
+    const extended = [
+      ...written,
+      { token, logprob: logprobs[token], topLogprobs: topLogprobs(logprobs, options.logprobs) },
+    ];
     if (options.stop.length > 0 && hasStop(lm, prompt, extended, options)) {
-      if (rank < options.numBeams) kept.add({ written: extended, score: normalize(total, prompt.length, extended.length, options), finishReason: "stop" });
+      if (rank < options.numBeams)
+        kept.add({
+          written: extended,
+          score: normalize(total, prompt.length, extended.length, options),
+          finishReason: "stop",
+        });
       continue;
     }
     grown.beams.push({ written: extended, total });
@@ -154,13 +179,24 @@ function bestCandidates(beams: readonly Beam[], scores: readonly Float32Array[],
   return best;
 }
 
-function hasStop(lm: LanguageModel, prompt: readonly number[], written: readonly WrittenToken[], { stop }: BeamSettings): boolean {
+function hasStop(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  written: readonly WrittenToken[],
+  { stop }: BeamSettings,
+): boolean {
   const writer = new TextWriter(lm.tokenizer, prompt, stop);
   return written.some(({ token }) => writer.push(token).stopped);
 }
 
 /** A total divided by its length to the power lengthPenalty; `ended`: an end-of-text token was its last. */
-function normalize(total: number, promptLength: number, written: number, { lengthPenalty, lengthNormalization }: BeamSettings, ended = false): number {
+function normalize(
+  total: number,
+  promptLength: number,
+  written: number,
+  { lengthPenalty, lengthNormalization }: BeamSettings,
+  ended = false,
+): number {
   const length = lengthNormalization === "full" ? promptLength + written : written + (ended ? 1 : 0);
   return total / power(Math.max(length, 1), lengthPenalty);
 }
@@ -172,7 +208,14 @@ function power(length: number, exponent: number): number {
 }
 
 /** Whether no running beam can change the result any more, by the rule that earlyStopping asks for. */
-function isDone({ beams, bestTotal }: Grown, kept: Kept, promptLength: number, step: number, room: number, options: BeamSettings): boolean {
+function isDone(
+  { beams, bestTotal }: Grown,
+  kept: Kept,
+  promptLength: number,
+  step: number,
+  room: number,
+  options: BeamSettings,
+): boolean {
   if (!kept.full) return false;
   if (options.earlyStopping === true || beams.length === 0) return true;
   const full = options.lengthNormalization === "full";

@@ -18,7 +18,11 @@ export function forwardRow(lm: LanguageModel, tokens: readonly number[], kvCache
 }
 
 /** The same for several sequences side by side. */
-export function forwardRows(lm: LanguageModel, sequences: readonly (readonly number[])[], kvCache: KVCache): ScoredRow[] {
+export function forwardRows(
+  lm: LanguageModel,
+  sequences: readonly (readonly number[])[],
+  kvCache: KVCache,
+): ScoredRow[] {
   const { vocabSize } = lm.model.config;
   const logits = scope(() => lm.model.forward(sequences, { kvCache, lastOnly: true }).data.slice()); // [batch, vocabSize]
   return toRows(logits, vocabSize);

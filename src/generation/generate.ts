@@ -81,7 +81,14 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
   readonly #lm: LanguageModel;
   readonly #prompt: Prompt;
   readonly #options: GenerateOptions;
-  readonly #progress: Progress = { written: [], text: "", finishReason: "aborted", started: 0, promptTokens: 0, withTop: false };
+  readonly #progress: Progress = {
+    written: [],
+    text: "",
+    finishReason: "aborted",
+    started: 0,
+    promptTokens: 0,
+    withTop: false,
+  };
   #result: Promise<GenerationResult> | null = null;
 
   constructor(lm: LanguageModel, prompt: Prompt, options: GenerateOptions) {
@@ -92,7 +99,10 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
 
   /** Pieces as they are written. A generation can be read once; afterwards it can still be awaited. */
   [Symbol.asyncIterator](): AsyncIterator<GenerationPiece, void> {
-    if (this.#result !== null) throw new ConfigError("generate: this generation was already read or awaited; call generate again, or use the result's text");
+    if (this.#result !== null)
+      throw new ConfigError(
+        "generate: this generation was already read or awaited; call generate again, or use the result's text",
+      );
     const { promise, resolve, reject } = deferred<GenerationResult>();
     this.#result = promise;
     const pieces = this.#read(resolve, reject);
@@ -107,7 +117,10 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
   }
 
   /** Runs the generation, if nobody has read it yet, and passes its result on. */
-  then<A = GenerationResult, B = never>(onFulfilled?: ((result: GenerationResult) => A | PromiseLike<A>) | null, onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = GenerationResult, B = never>(
+    onFulfilled?: ((result: GenerationResult) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     if (this.#result === null) void drain(this[Symbol.asyncIterator]());
     return (this.#result as unknown as Promise<GenerationResult>).then(onFulfilled, onRejected);
   }
@@ -117,7 +130,10 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
     return this.then(undefined, onRejected);
   }
 
-  async *#read(resolve: (result: GenerationResult) => void, reject: (reason: unknown) => void): AsyncGenerator<GenerationPiece, void> {
+  async *#read(
+    resolve: (result: GenerationResult) => void,
+    reject: (reason: unknown) => void,
+  ): AsyncGenerator<GenerationPiece, void> {
     try {
       yield* run(this.#lm, this.#prompt, this.#options, this.#progress);
     } catch (error) {
@@ -165,7 +181,12 @@ export function generate(lm: LanguageModel, prompt: Prompt, options: GenerateOpt
   return new Generation(lm, prompt, options);
 }
 
-async function* run(lm: LanguageModel, prompt: Prompt, given: GenerateOptions, progress: Progress): AsyncGenerator<GenerationPiece, void> {
+async function* run(
+  lm: LanguageModel,
+  prompt: Prompt,
+  given: GenerateOptions,
+  progress: Progress,
+): AsyncGenerator<GenerationPiece, void> {
   progress.started = performance.now();
   const tokens = promptTokens("generate", lm, prompt);
   const options = resolveOptions(lm, given);
@@ -176,7 +197,12 @@ async function* run(lm: LanguageModel, prompt: Prompt, given: GenerateOptions, p
 }
 
 /** Greedy search and sampling: pieces leave as soon as their text is certain. */
-async function* runOne(lm: LanguageModel, tokens: readonly number[], options: Exclude<ResolvedOptions, { strategy: "beam" }>, progress: Progress): AsyncGenerator<GenerationPiece, void> {
+async function* runOne(
+  lm: LanguageModel,
+  tokens: readonly number[],
+  options: Exclude<ResolvedOptions, { strategy: "beam" }>,
+  progress: Progress,
+): AsyncGenerator<GenerationPiece, void> {
   const choose = options.strategy === "sample" ? chooseBySampling(options) : chooseGreedily;
   const source = writeTokens(lm, tokens, options, choose);
   const writer = new TextWriter(lm.tokenizer, tokens, options.stop);
@@ -208,12 +234,22 @@ async function* runOne(lm: LanguageModel, tokens: readonly number[], options: Ex
 }
 
 /** Beam search: the best text is known only at the end; its pieces leave then. */
-async function* runBeams(lm: LanguageModel, tokens: readonly number[], options: Extract<ResolvedOptions, { strategy: "beam" }>, progress: Progress): AsyncGenerator<GenerationPiece, void> {
+async function* runBeams(
+  lm: LanguageModel,
+  tokens: readonly number[],
+  options: Extract<ResolvedOptions, { strategy: "beam" }>,
+  progress: Progress,
+): AsyncGenerator<GenerationPiece, void> {
   const hypotheses = await beamSearch(lm, tokens, options);
   progress.firstToken = performance.now();
   const read = hypotheses.map(({ written, score, finishReason }) => {
     const pieces = toPieces(lm, tokens, written, options);
-    const sequence = { text: pieces.map(({ text }) => text).join(""), tokens: written.map(({ token }) => token), score, finishReason };
+    const sequence = {
+      text: pieces.map(({ text }) => text).join(""),
+      tokens: written.map(({ token }) => token),
+      score,
+      finishReason,
+    };
     return { pieces, sequence };
   });
   progress.sequences = read.map(({ sequence }) => sequence);
@@ -225,7 +261,12 @@ async function* runBeams(lm: LanguageModel, tokens: readonly number[], options: 
 }
 
 /** The pieces of a finished text. */
-function toPieces(lm: LanguageModel, prompt: readonly number[], written: readonly WrittenToken[], { stop, logprobs }: ResolvedOptions): GenerationPiece[] {
+function toPieces(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  written: readonly WrittenToken[],
+  { stop, logprobs }: ResolvedOptions,
+): GenerationPiece[] {
   const writer = new TextWriter(lm.tokenizer, prompt, stop);
   let stopped = false;
   const pieces = written.map((token) => {
@@ -247,7 +288,9 @@ function toResult(progress: Progress): GenerationResult {
   const logprobs = written.map(({ logprob }) => logprob);
   const seconds = (performance.now() - started) / 1000;
   return {
-    text, tokens, logprobs,
+    text,
+    tokens,
+    logprobs,
     ...(progress.withTop && { topLogprobs: written.map(({ topLogprobs }) => topLogprobs) }),
     finishReason,
     usage: {
@@ -257,6 +300,8 @@ function toResult(progress: Progress): GenerationResult {
       tokensPerSecond: seconds > 0 ? tokens.length / seconds : 0,
     },
     ...(progress.seed !== undefined && { seed: progress.seed }),
-    sequences: progress.sequences ?? [{ text, tokens, score: logprobs.reduce((total, logprob) => total + logprob, 0), finishReason }],
+    sequences: progress.sequences ?? [
+      { text, tokens, score: logprobs.reduce((total, logprob) => total + logprob, 0), finishReason },
+    ],
   };
 }

@@ -10,7 +10,8 @@ export type Scores = Float32Array;
 
 /** Pushes down tokens that have occurred: positive scores are divided by `penalty`, negative ones multiplied (Keskar et al. 2019, CTRL, §4.1). */
 export function penalizeRepetition(scores: Scores, tokens: readonly number[], penalty: number): void {
-  for (const token of new Set(tokens)) scores[token] = scores[token] < 0 ? scores[token] * penalty : scores[token] / penalty;
+  for (const token of new Set(tokens))
+    scores[token] = scores[token] < 0 ? scores[token] * penalty : scores[token] / penalty;
 }
 
 /** Forbids every token that would complete a run of `size` tokens that has occurred (Paulus et al. 2017, §2.5). */
@@ -40,7 +41,12 @@ export function forbid(scores: Scores, tokens: readonly number[]): void {
  * @param tokens prompt and written tokens
  * @param written how many of them were written
  */
-export function processScores(scores: Scores, tokens: readonly number[], written: number, options: ResolvedCommon): void {
+export function processScores(
+  scores: Scores,
+  tokens: readonly number[],
+  written: number,
+  options: ResolvedCommon,
+): void {
   if (options.repetitionPenalty !== 1) penalizeRepetition(scores, tokens, options.repetitionPenalty);
   if (options.noRepeatNgram > 0) forbidRepeatedNgrams(scores, tokens, options.noRepeatNgram);
   addBias(scores, options.logitBias);

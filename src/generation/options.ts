@@ -63,9 +63,12 @@ export interface BeamOptions extends GenerateCommon {
 export type GenerateOptions = GreedyOptions | SampleOptions | BeamOptions;
 
 /** Common options with their defaults. */
-export type ResolvedCommon = Required<Omit<GenerateCommon, "stop" | "signal">> & Pick<GenerateCommon, "signal"> & { stop: readonly string[] };
+export type ResolvedCommon = Required<Omit<GenerateCommon, "stop" | "signal">> &
+  Pick<GenerateCommon, "signal"> & { stop: readonly string[] };
 
-type BeamSettings = Required<Pick<BeamOptions, "numBeams" | "numReturnSequences" | "lengthPenalty" | "lengthNormalization" | "earlyStopping">>;
+type BeamSettings = Required<
+  Pick<BeamOptions, "numBeams" | "numReturnSequences" | "lengthPenalty" | "lengthNormalization" | "earlyStopping">
+>;
 
 /** Everything a strategy needs, defaults filled in. */
 export type ResolvedOptions =
@@ -73,7 +76,19 @@ export type ResolvedOptions =
   | (ResolvedCommon & { strategy: "sample"; temperature: number; topK: number; topP: number; seed: number })
   | (ResolvedCommon & { strategy: "beam" } & BeamSettings);
 
-const COMMON = ["strategy", "maxNewTokens", "minNewTokens", "stop", "eosIds", "logprobs", "repetitionPenalty", "noRepeatNgram", "logitBias", "signal", "onAbort"];
+const COMMON = [
+  "strategy",
+  "maxNewTokens",
+  "minNewTokens",
+  "stop",
+  "eosIds",
+  "logprobs",
+  "repetitionPenalty",
+  "noRepeatNgram",
+  "logitBias",
+  "signal",
+  "onAbort",
+];
 const OWN = {
   greedy: [] as string[],
   sample: ["temperature", "topK", "topP", "seed"],
@@ -88,13 +103,19 @@ const OWN = {
 export function resolveOptions(lm: LanguageModel, options: GenerateOptions): ResolvedOptions {
   if (options === null) throw new ConfigError("generate: options must be an object, got null");
   const strategy = options.strategy ?? "greedy";
-  if (!Object.hasOwn(OWN, strategy)) throw new ConfigError(`generate: strategy must be "greedy", "sample" or "beam", got ${String(strategy)}`, { strategy });
+  if (!Object.hasOwn(OWN, strategy))
+    throw new ConfigError(`generate: strategy must be "greedy", "sample" or "beam", got ${String(strategy)}`, {
+      strategy,
+    });
   checkStrategyOptions(strategy, options);
   const common = resolveCommon(lm, options);
   switch (options.strategy) {
-    case "sample": return { ...common, strategy: "sample", ...resolveSample(options) };
-    case "beam": return { ...common, strategy: "beam", ...resolveBeam(options) };
-    default: return { ...common, strategy: "greedy" };
+    case "sample":
+      return { ...common, strategy: "sample", ...resolveSample(options) };
+    case "beam":
+      return { ...common, strategy: "beam", ...resolveBeam(options) };
+    default:
+      return { ...common, strategy: "greedy" };
   }
 }
 
@@ -103,46 +124,89 @@ function checkStrategyOptions(strategy: keyof typeof OWN, options: GenerateOptio
   for (const [other, names] of Object.entries(OWN)) {
     const stray = names.find((name) => other !== strategy && (options as Record<string, unknown>)[name] !== undefined);
     if (stray !== undefined) {
-      throw new ConfigError(`generate: option "${stray}" belongs to strategy "${other}", not "${strategy}"; set strategy: "${other}" or leave it out`, { option: stray, strategy });
+      throw new ConfigError(
+        `generate: option "${stray}" belongs to strategy "${other}", not "${strategy}"; set strategy: "${other}" or leave it out`,
+        { option: stray, strategy },
+      );
     }
   }
   checkOptions(`generate (${strategy})`, options, [...COMMON, ...OWN[strategy]]);
 }
 
 function resolveCommon(lm: LanguageModel, options: GenerateCommon): ResolvedCommon {
-  const { maxNewTokens = 128, minNewTokens = 0, logprobs = 0, repetitionPenalty = 1, noRepeatNgram = 0, logitBias = {}, onAbort = "throw" } = options;
+  const {
+    maxNewTokens = 128,
+    minNewTokens = 0,
+    logprobs = 0,
+    repetitionPenalty = 1,
+    noRepeatNgram = 0,
+    logitBias = {},
+    onAbort = "throw",
+  } = options;
   const { vocabSize } = lm.model.config;
   checkInteger("generate", "maxNewTokens", maxNewTokens, 1);
   checkInteger("generate", "minNewTokens", minNewTokens, 0);
-  if (minNewTokens > maxNewTokens) throw new ConfigError(`generate: minNewTokens ${minNewTokens} exceeds maxNewTokens ${maxNewTokens}`, { minNewTokens, maxNewTokens });
+  if (minNewTokens > maxNewTokens)
+    throw new ConfigError(`generate: minNewTokens ${minNewTokens} exceeds maxNewTokens ${maxNewTokens}`, {
+      minNewTokens,
+      maxNewTokens,
+    });
   checkInteger("generate", "logprobs", logprobs, 0, vocabSize);
   checkNumber("generate", "repetitionPenalty", repetitionPenalty, Number.MIN_VALUE);
   checkInteger("generate", "noRepeatNgram", noRepeatNgram, 0);
-  if (typeof logitBias !== "object" || logitBias === null) throw new ConfigError(`generate: logitBias must be an object from tokens to numbers, got ${String(logitBias)}`, { logitBias });
+  if (typeof logitBias !== "object" || logitBias === null)
+    throw new ConfigError(`generate: logitBias must be an object from tokens to numbers, got ${String(logitBias)}`, {
+      logitBias,
+    });
   for (const [id, bias] of Object.entries(logitBias)) {
     checkInteger("generate", "logitBias token", Number(id), 0, vocabSize - 1);
-    if (typeof bias !== "number" || Number.isNaN(bias) || bias === Infinity) throw new ConfigError(`generate: logitBias of token ${id} must be a number or -Infinity, got ${String(bias)}`, { id, bias });
+    if (typeof bias !== "number" || Number.isNaN(bias) || bias === Infinity)
+      throw new ConfigError(`generate: logitBias of token ${id} must be a number or -Infinity, got ${String(bias)}`, {
+        id,
+        bias,
+      });
   }
   checkSignal(options.signal, "generate");
-  if (onAbort !== "throw" && onAbort !== "return") throw new ConfigError(`generate: onAbort must be "throw" or "return", got ${String(onAbort)}`, { onAbort });
-  const { eosIds = lm.generationDefaults?.eosIds ?? (lm.tokenizer?.eosId === undefined ? [] : [lm.tokenizer.eosId]) } = options;
-  if (!Array.isArray(eosIds)) throw new ConfigError(`generate: eosIds must be a list of tokens, got ${String(eosIds)}`, { eosIds });
+  if (onAbort !== "throw" && onAbort !== "return")
+    throw new ConfigError(`generate: onAbort must be "throw" or "return", got ${String(onAbort)}`, { onAbort });
+  const { eosIds = lm.generationDefaults?.eosIds ?? (lm.tokenizer?.eosId === undefined ? [] : [lm.tokenizer.eosId]) } =
+    options;
+  if (!Array.isArray(eosIds))
+    throw new ConfigError(`generate: eosIds must be a list of tokens, got ${String(eosIds)}`, { eosIds });
   for (const id of eosIds) checkInteger("generate", "eosIds", id, 0, vocabSize - 1);
-  return { maxNewTokens, minNewTokens, stop: resolveStop(lm, options.stop), eosIds, logprobs, repetitionPenalty, noRepeatNgram, logitBias, onAbort, signal: options.signal };
+  return {
+    maxNewTokens,
+    minNewTokens,
+    stop: resolveStop(lm, options.stop),
+    eosIds,
+    logprobs,
+    repetitionPenalty,
+    noRepeatNgram,
+    logitBias,
+    onAbort,
+    signal: options.signal,
+  };
 }
 
 function resolveStop(lm: LanguageModel, stop: string | readonly string[] | undefined): readonly string[] {
   const texts = stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
-  if (!Array.isArray(texts)) throw new ConfigError(`generate: stop must be a text or a list of texts, got ${String(stop)}`, { stop });
+  if (!Array.isArray(texts))
+    throw new ConfigError(`generate: stop must be a text or a list of texts, got ${String(stop)}`, { stop });
   const bad = texts.find((text) => typeof text !== "string" || text === "");
-  if (bad !== undefined) throw new ConfigError(`generate: stop must be non-empty strings, got ${JSON.stringify(bad)}`, { stop });
-  if (texts.length > 0 && lm.tokenizer === undefined) throw new ConfigError("generate: stop needs a tokenizer; without one end on tokens through eosIds");
+  if (bad !== undefined)
+    throw new ConfigError(`generate: stop must be non-empty strings, got ${JSON.stringify(bad)}`, { stop });
+  if (texts.length > 0 && lm.tokenizer === undefined)
+    throw new ConfigError("generate: stop needs a tokenizer; without one end on tokens through eosIds");
   return texts;
 }
 
 function resolveSample(options: SampleOptions): { temperature: number; topK: number; topP: number; seed: number } {
   const { temperature = 1, topK = 0, topP = 1, seed = freshSeed() } = options;
-  if (temperature === 0) throw new ConfigError('generate: temperature must be above 0; for always the likeliest token use strategy: "greedy"', { temperature });
+  if (temperature === 0)
+    throw new ConfigError(
+      'generate: temperature must be above 0; for always the likeliest token use strategy: "greedy"',
+      { temperature },
+    );
   checkNumber("generate", "temperature", temperature, Number.MIN_VALUE);
   if (options.topK !== undefined) checkInteger("generate", "topK", topK, 1);
   checkNumber("generate", "topP", topP, Number.MIN_VALUE, 1);
@@ -155,12 +219,29 @@ function freshSeed(): number {
 }
 
 function resolveBeam(options: BeamOptions): BeamSettings {
-  const { numBeams = 4, numReturnSequences = 1, lengthPenalty = 1, lengthNormalization = "generated", earlyStopping = false } = options;
+  const {
+    numBeams = 4,
+    numReturnSequences = 1,
+    lengthPenalty = 1,
+    lengthNormalization = "generated",
+    earlyStopping = false,
+  } = options;
   checkInteger("generate", "numBeams", numBeams, 1);
   checkInteger("generate", "numReturnSequences", numReturnSequences, 1);
-  if (numReturnSequences > numBeams) throw new ConfigError(`generate: numReturnSequences ${numReturnSequences} exceeds numBeams ${numBeams}`, { numReturnSequences, numBeams });
+  if (numReturnSequences > numBeams)
+    throw new ConfigError(`generate: numReturnSequences ${numReturnSequences} exceeds numBeams ${numBeams}`, {
+      numReturnSequences,
+      numBeams,
+    });
   checkNumber("generate", "lengthPenalty", lengthPenalty, -Number.MAX_VALUE);
-  if (lengthNormalization !== "generated" && lengthNormalization !== "full") throw new ConfigError(`generate: lengthNormalization must be "generated" or "full", got ${String(lengthNormalization)}`, { lengthNormalization });
-  if (typeof earlyStopping !== "boolean" && earlyStopping !== "never") throw new ConfigError(`generate: earlyStopping must be true, false or "never", got ${String(earlyStopping)}`, { earlyStopping });
+  if (lengthNormalization !== "generated" && lengthNormalization !== "full")
+    throw new ConfigError(
+      `generate: lengthNormalization must be "generated" or "full", got ${String(lengthNormalization)}`,
+      { lengthNormalization },
+    );
+  if (typeof earlyStopping !== "boolean" && earlyStopping !== "never")
+    throw new ConfigError(`generate: earlyStopping must be true, false or "never", got ${String(earlyStopping)}`, {
+      earlyStopping,
+    });
   return { numBeams, numReturnSequences, lengthPenalty, lengthNormalization, earlyStopping };
 }

@@ -30,7 +30,12 @@ export type Chooser = (logits: Scores) => number;
 export const chooseGreedily: Chooser = argmax;
 
 /** Draws tokens after temperature, topK and topP, in this order. */
-export function chooseBySampling({ temperature, topK, topP, seed }: Extract<ResolvedOptions, { strategy: "sample" }>): Chooser {
+export function chooseBySampling({
+  temperature,
+  topK,
+  topP,
+  seed,
+}: Extract<ResolvedOptions, { strategy: "sample" }>): Chooser {
   const random = new Random(seed);
   return (logits) => {
     // Seen from the greatest score, the probabilities are the same, and no division by a small temperature makes all infinite.
@@ -44,9 +49,15 @@ export function chooseBySampling({ temperature, topK, topP, seed }: Extract<Reso
 }
 
 /** How many tokens may follow a prompt: the last one need not be read by the model again. */
-export function roomAfter(lm: LanguageModel, prompt: readonly number[], maxNewTokens: number): { room: number; full: FinishReason } {
+export function roomAfter(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  maxNewTokens: number,
+): { room: number; full: FinishReason } {
   const untilContext = lm.model.config.contextLength - prompt.length + 1;
-  return maxNewTokens <= untilContext ? { room: maxNewTokens, full: "length" } : { room: untilContext, full: "context" };
+  return maxNewTokens <= untilContext
+    ? { room: maxNewTokens, full: "length" }
+    : { room: untilContext, full: "context" };
 }
 
 /**
@@ -54,7 +65,12 @@ export function roomAfter(lm: LanguageModel, prompt: readonly number[], maxNewTo
  *
  * @returns why it ended, as the generator's return value
  */
-export async function* writeTokens(lm: LanguageModel, prompt: readonly number[], options: ResolvedCommon, choose: Chooser): AsyncGenerator<WrittenToken, FinishReason> {
+export async function* writeTokens(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  options: ResolvedCommon,
+  choose: Chooser,
+): AsyncGenerator<WrittenToken, FinishReason> {
   const { room, full } = roomAfter(lm, prompt, options.maxNewTokens);
   const kvCache = lm.model.newCache();
   const turn = turns();
@@ -77,7 +93,9 @@ export async function* writeTokens(lm: LanguageModel, prompt: readonly number[],
 
 /** Throws the error for options that leave no token to write after `written` ones. */
 export function nothingAllowed(written: number): never {
-  throw new ConfigError("generate: logitBias and the other options forbid every token; allow at least one", { written });
+  throw new ConfigError("generate: logitBias and the other options forbid every token; allow at least one", {
+    written,
+  });
 }
 
 /** The `count` likeliest tokens of a row of log-probabilities, likeliest first. */

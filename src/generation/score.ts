@@ -28,7 +28,11 @@ export interface ScoreResult {
  */
 export function score(lm: LanguageModel, input: Prompt): ScoreResult {
   const tokens = promptTokens("score", lm, input, (lm?.model?.config.contextLength ?? 0) + 1); // the last token is not read
-  if (tokens.length < 2) throw new ConfigError(`score: needs at least two tokens, the first of which is only context, got ${tokens.length}`, { tokens: tokens.length });
+  if (tokens.length < 2)
+    throw new ConfigError(
+      `score: needs at least two tokens, the first of which is only context, got ${tokens.length}`,
+      { tokens: tokens.length },
+    );
   const rows = forwardAll(lm, tokens.slice(0, -1));
   const logprobs = rows.map((row, i) => row.logprobs[tokens[i + 1]]);
   const mean = logprobs.reduce((total, logprob) => total + logprob, 0) / logprobs.length;

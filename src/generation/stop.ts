@@ -77,6 +77,6 @@ export class TextWriter {
 
   /** A model's vocabulary may be larger than its tokenizer's, to a round number: what is beyond has no text. */
   #decode(token: number): string {
-    return this.#tokenizer?.idToToken(token) === undefined ? "" : this.#decoder?.push(token) ?? "";
+    return this.#tokenizer?.idToToken(token) === undefined ? "" : (this.#decoder?.push(token) ?? "");
   }
 }

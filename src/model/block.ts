@@ -19,7 +19,9 @@ export function initStd(dModel: number): number {
 
 /** The normalisation that a config asks for. */
 export function makeNorm(init: Initializer, { norm, dModel, bias, normEps }: ResolvedConfig): LayerNorm | RMSNorm {
-  return norm === "layerNorm" ? new LayerNorm(init, dModel, { bias, eps: normEps }) : new RMSNorm(init, dModel, { eps: normEps });
+  return norm === "layerNorm"
+    ? new LayerNorm(init, dModel, { bias, eps: normEps })
+    : new RMSNorm(init, dModel, { eps: normEps });
 }
 
 /** A pre-norm transformer block (Xiong et al. 2020): x + attention(norm1(x)), then x + feedForward(norm2(x)). */

@@ -51,8 +51,24 @@ export interface ModelConfig {
 export type ResolvedConfig = Readonly<Required<ModelConfig>>;
 
 const KEYS: readonly (keyof ModelConfig)[] = [
-  "vocabSize", "contextLength", "dModel", "nLayers", "nHeads", "nKvHeads", "headDim", "dFf", "norm", "normEps",
-  "activation", "gated", "position", "ropeTheta", "rotaryPairing", "bias", "tieEmbeddings", "dropout",
+  "vocabSize",
+  "contextLength",
+  "dModel",
+  "nLayers",
+  "nHeads",
+  "nKvHeads",
+  "headDim",
+  "dFf",
+  "norm",
+  "normEps",
+  "activation",
+  "gated",
+  "position",
+  "ropeTheta",
+  "rotaryPairing",
+  "bias",
+  "tieEmbeddings",
+  "dropout",
 ];
 
 const CHOICES = {
@@ -79,11 +95,15 @@ export function resolveConfig(config: ModelConfig): ResolvedConfig {
   for (const name of ["vocabSize", "contextLength", "dModel", "nLayers", "nHeads"] as const) {
     checkInteger("ModelConfig", name, config[name], 1, 2 ** 31 - 1);
   }
-  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as unknown as ModelConfig;
+  const given = Object.fromEntries(
+    Object.entries(config).filter(([, value]) => value !== undefined),
+  ) as unknown as ModelConfig;
   // A resolved config names the defaults even where they mean nothing, and must be accepted again.
   const { ropeTheta = ROTARY.ropeTheta, rotaryPairing = ROTARY.rotaryPairing } = given;
   if (given.position !== "rotary" && (ropeTheta !== ROTARY.ropeTheta || rotaryPairing !== ROTARY.rotaryPairing)) {
-    throw new ConfigError(`ModelConfig: ropeTheta and rotaryPairing need position "rotary", got position "${given.position ?? "learned"}"`);
+    throw new ConfigError(
+      `ModelConfig: ropeTheta and rotaryPairing need position "rotary", got position "${given.position ?? "learned"}"`,
+    );
   }
   const resolved: ResolvedConfig = {
     nKvHeads: given.nHeads,
@@ -107,26 +127,39 @@ export function resolveConfig(config: ModelConfig): ResolvedConfig {
 function checkResolved(config: ResolvedConfig): void {
   const { dModel, nHeads, nKvHeads, headDim } = config;
   if (!Number.isInteger(headDim)) {
-    throw new ConfigError(`ModelConfig: dModel must be a multiple of nHeads unless headDim is given, got dModel ${dModel} and nHeads ${nHeads}`, { dModel, nHeads });
+    throw new ConfigError(
+      `ModelConfig: dModel must be a multiple of nHeads unless headDim is given, got dModel ${dModel} and nHeads ${nHeads}`,
+      { dModel, nHeads },
+    );
   }
   checkInteger("ModelConfig", "nKvHeads", nKvHeads, 1, nHeads);
-  if (nHeads % nKvHeads !== 0) throw new ConfigError(`ModelConfig: nKvHeads must divide nHeads, got ${nKvHeads} and ${nHeads}`, { nHeads, nKvHeads });
+  if (nHeads % nKvHeads !== 0)
+    throw new ConfigError(`ModelConfig: nKvHeads must divide nHeads, got ${nKvHeads} and ${nHeads}`, {
+      nHeads,
+      nKvHeads,
+    });
   checkInteger("ModelConfig", "headDim", headDim, 1, 2 ** 20);
   checkInteger("ModelConfig", "dFf", config.dFf, 1, 2 ** 31 - 1);
   checkNumber("ModelConfig", "normEps", config.normEps, 0, 1);
   checkNumber("ModelConfig", "ropeTheta", config.ropeTheta, 1);
   checkNumber("ModelConfig", "dropout", config.dropout, 0, 0.999);
   for (const name of ["gated", "bias", "tieEmbeddings"] as const) {
-    if (typeof config[name] !== "boolean") throw new ConfigError(`ModelConfig: ${name} must be true or false, got ${String(config[name])}`, { name });
+    if (typeof config[name] !== "boolean")
+      throw new ConfigError(`ModelConfig: ${name} must be true or false, got ${String(config[name])}`, { name });
   }
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = config[name as keyof typeof CHOICES];
     if (!(choices as readonly string[]).includes(value)) {
-      throw new ConfigError(`ModelConfig: ${name} must be one of ${choices.join(", ")}, got ${String(value)}`, { name, value });
+      throw new ConfigError(`ModelConfig: ${name} must be one of ${choices.join(", ")}, got ${String(value)}`, {
+        name,
+        value,
+      });
     }
   }
-  if (config.position === "rotary" && headDim % 2 !== 0) throw new ConfigError(`ModelConfig: rotary positions need an even headDim, got ${headDim}`, { headDim });
-  if (config.position === "sinusoidal" && dModel % 2 !== 0) throw new ConfigError(`ModelConfig: sinusoidal positions need an even dModel, got ${dModel}`, { dModel });
+  if (config.position === "rotary" && headDim % 2 !== 0)
+    throw new ConfigError(`ModelConfig: rotary positions need an even headDim, got ${headDim}`, { headDim });
+  if (config.position === "sinusoidal" && dModel % 2 !== 0)
+    throw new ConfigError(`ModelConfig: sinusoidal positions need an even dModel, got ${dModel}`, { dModel });
 }
 
 /** Sizes and settings that a preset lets its caller replace. */
@@ -143,13 +176,40 @@ export const presets: {
   llama(overrides?: PresetOverrides): ModelConfig;
 } = {
   /** GPT-2 (Radford et al. 2019): LayerNorm, tanh-GELU, learned positions, biases, tied head. Sizes of the 124M model. */
-  gpt2: (overrides = {}) => withOverrides({
-    vocabSize: 50_257, contextLength: 1024, dModel: 768, nLayers: 12, nHeads: 12,
-    norm: "layerNorm", activation: "geluTanh", gated: false, position: "learned", bias: true, tieEmbeddings: true,
-  }, overrides),
+  gpt2: (overrides = {}) =>
+    withOverrides(
+      {
+        vocabSize: 50_257,
+        contextLength: 1024,
+        dModel: 768,
+        nLayers: 12,
+        nHeads: 12,
+        norm: "layerNorm",
+        activation: "geluTanh",
+        gated: false,
+        position: "learned",
+        bias: true,
+        tieEmbeddings: true,
+      },
+      overrides,
+    ),
   /** Llama (Touvron et al. 2023): RMSNorm, SwiGLU, rotary positions, no biases, untied head. Sizes of a 134M model with grouped heads. */
-  llama: (overrides = {}) => withOverrides({
-    vocabSize: 32_000, contextLength: 2048, dModel: 768, nLayers: 12, nHeads: 12, nKvHeads: overrides.nHeads === undefined ? 4 : undefined,
-    norm: "rmsNorm", activation: "silu", gated: true, position: "rotary", bias: false, tieEmbeddings: false,
-  }, overrides),
+  llama: (overrides = {}) =>
+    withOverrides(
+      {
+        vocabSize: 32_000,
+        contextLength: 2048,
+        dModel: 768,
+        nLayers: 12,
+        nHeads: 12,
+        nKvHeads: overrides.nHeads === undefined ? 4 : undefined,
+        norm: "rmsNorm",
+        activation: "silu",
+        gated: true,
+        position: "rotary",
+        bias: false,
+        tieEmbeddings: false,
+      },
+      overrides,
+    ),
 };

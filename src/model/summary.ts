@@ -16,7 +16,11 @@ export function summarize(config: ResolvedConfig, parameters: ReadonlyMap<string
   }
   if (laterBlocks > 0) {
     const afterFirst = rows.findLastIndex(([name]) => name.startsWith("blocks.0.")) + 1;
-    rows.splice(afterFirst, 0, [nLayers === 2 ? "blocks.1" : `blocks.1 … ${nLayers - 1}`, "the same", count(laterBlocks)]);
+    rows.splice(afterFirst, 0, [
+      nLayers === 2 ? "blocks.1" : `blocks.1 … ${nLayers - 1}`,
+      "the same",
+      count(laterBlocks),
+    ]);
   }
   if (config.tieEmbeddings) rows.push(["lmHead.weight", "= tokenEmbedding.weight", "0"]);
   rows.push(["total", "", count(total)]);
@@ -32,5 +36,7 @@ function count(size: number): string {
 function alignColumns(rows: [string, string, string][]): string {
   const width = (column: 0 | 1 | 2): number => Math.max(...rows.map((row) => row[column].length));
   const [first, second, third] = [width(0), width(1), width(2)];
-  return rows.map(([name, shape, size]) => `  ${name.padEnd(first)}  ${shape.padEnd(second)}  ${size.padStart(third)}`).join("\n");
+  return rows
+    .map(([name, shape, size]) => `  ${name.padEnd(first)}  ${shape.padEnd(second)}  ${size.padStart(third)}`)
+    .join("\n");
 }

@@ -72,7 +72,8 @@ export class Transformer extends Module {
   constructor(config: ModelConfig, options: TransformerOptions = {}) {
     super();
     checkOptions("Transformer", options, ["seed", "parameters"]);
-    if (options.seed !== undefined && options.parameters !== undefined) throw new ConfigError("Transformer: seed has no effect on given parameters; give one of the two");
+    if (options.seed !== undefined && options.parameters !== undefined)
+      throw new ConfigError("Transformer: seed has no effect on given parameters; give one of the two");
     this.config = resolveConfig(config);
     const { vocabSize, contextLength, dModel, nLayers, position } = this.config;
     const init: Initializer = options.parameters === undefined ? seeded(options.seed ?? 0) : blank();
@@ -83,7 +84,8 @@ export class Transformer extends Module {
     this.finalNorm = makeNorm(init, this.config);
     this.lmHead = this.config.tieEmbeddings ? undefined : new Linear(init, dModel, vocabSize, { bias: false, std });
     this.#dropout = new Dropout(this.config.dropout);
-    this.#rotary = position === "rotary" ? rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta) : undefined;
+    this.#rotary =
+      position === "rotary" ? rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta) : undefined;
     this.#sinusoids = position === "sinusoidal" ? sinusoidalPositions(contextLength, dModel) : undefined;
     if (this.#sinusoids !== undefined) untrack(this.#sinusoids); // a model outlives the scope that it was made in
     if (options.parameters !== undefined) assignParameters(this.parameters(), options.parameters);
@@ -98,7 +100,9 @@ export class Transformer extends Module {
    */
   forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions = {}): Tensor {
     checkOptions("forward", options, ["kvCache", "lastOnly", "dropoutRandom", "observe"]);
-    return options.kvCache === undefined ? this.#forward(tokens, options) : noGrad(() => this.#forward(tokens, options));
+    return options.kvCache === undefined
+      ? this.#forward(tokens, options)
+      : noGrad(() => this.#forward(tokens, options));
   }
 
   #forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions): Tensor {
@@ -110,7 +114,13 @@ export class Transformer extends Module {
     observe?.("embedded", x);
     this.blocks.forEach((block, layer) => {
       const under = observeUnder(observe, `blocks.${layer}`);
-      x = block.forward(x, { dropoutRandom: options.dropoutRandom, observe: under, layer, kvCache, rotaryTable: this.#rotary });
+      x = block.forward(x, {
+        dropoutRandom: options.dropoutRandom,
+        observe: under,
+        layer,
+        kvCache,
+        rotaryTable: this.#rotary,
+      });
       observe?.(`blocks.${layer}`, x);
     });
     kvCache?.advance(seq);
@@ -136,7 +146,11 @@ export class Transformer extends Module {
     const [batch, seq] = shape.length === 1 ? [1, shape[0]] : shape;
     if (past + seq > contextLength) {
       const held = past === 0 ? "" : ` after ${past} cached ones`;
-      throw new ShapeError(`forward: ${seq} tokens${held} exceed the context of ${contextLength}; give fewer tokens`, { seq, past, contextLength });
+      throw new ShapeError(`forward: ${seq} tokens${held} exceed the context of ${contextLength}; give fewer tokens`, {
+        seq,
+        past,
+        contextLength,
+      });
     }
     return new Tensor(Float32Array.from(ids), [batch, seq]);
   }
@@ -170,5 +184,9 @@ export function checkVocabulary(operation: string, model: Transformer, tokenizer
 
 // Where the runtime has explicit resource management, `using model = …` disposes it.
 if (typeof Symbol.dispose === "symbol") {
-  Object.defineProperty(Transformer.prototype, Symbol.dispose, { value: Transformer.prototype.dispose, configurable: true, writable: true });
+  Object.defineProperty(Transformer.prototype, Symbol.dispose, {
+    value: Transformer.prototype.dispose,
+    configurable: true,
+    writable: true,
+  });
 }

@@ -62,10 +62,15 @@ export class MultiHeadAttention extends Module {
     const query = this.#turn(splitHeads(this.qProj.forward(x), nHeads, headDim), context); // [batch, nHeads, seq, headDim]
     const newKeys = this.#turn(splitHeads(this.kProj.forward(x), nKvHeads, headDim), context); // [batch, nKvHeads, seq, headDim]
     const newValues = splitHeads(this.vProj.forward(x), nKvHeads, headDim); // [batch, nKvHeads, seq, headDim]
-    const { keys, values, keyLen } = kvCache?.append(layer, newKeys, newValues) ?? { keys: newKeys, values: newValues, keyLen: seq };
+    const { keys, values, keyLen } = kvCache?.append(layer, newKeys, newValues) ?? {
+      keys: newKeys,
+      values: newValues,
+      keyLen: seq,
+    };
     if (observe !== undefined) {
       const { scores, weights } = attentionMaps(query, keys, { keyLen }); // [batch, nHeads, seq, keyLen]
-      for (const [name, value] of Object.entries({ query, keys: newKeys, values: newValues, scores, weights })) observe(name, value);
+      for (const [name, value] of Object.entries({ query, keys: newKeys, values: newValues, scores, weights }))
+        observe(name, value);
     }
     const mixed = attention(query, keys, values, { keyLen }); // [batch, nHeads, seq, headDim]
     const merged = reshape(transpose(mixed, 1, 2), [batch, seq, nHeads * headDim]);

@@ -32,15 +32,22 @@ export function blank(): Initializer {
 }
 
 /** Copies `values` over parameters of the same names; every name and size must match. */
-export function assignParameters(parameters: ReadonlyMap<string, Parameter>, values: ReadonlyMap<string, Float32Array>): void {
+export function assignParameters(
+  parameters: ReadonlyMap<string, Parameter>,
+  values: ReadonlyMap<string, Float32Array>,
+): void {
   for (const name of values.keys()) {
     if (!parameters.has(name)) throw new ConfigError(`parameters: the model has no parameter "${name}"`, { name });
   }
   for (const [name, parameter] of parameters) {
     const value = values.get(name);
-    if (value === undefined) throw new ConfigError(`parameters: "${name}" ${formatShape(parameter.shape)} is missing`, { name });
+    if (value === undefined)
+      throw new ConfigError(`parameters: "${name}" ${formatShape(parameter.shape)} is missing`, { name });
     if (value.length !== parameter.size) {
-      throw new ConfigError(`parameters: "${name}" needs ${parameter.size} numbers ${formatShape(parameter.shape)}, got ${value.length}`, { name });
+      throw new ConfigError(
+        `parameters: "${name}" needs ${parameter.size} numbers ${formatShape(parameter.shape)}, got ${value.length}`,
+        { name },
+      );
     }
     parameter.data.set(value);
   }

@@ -69,10 +69,16 @@ export class KVCache {
     checkInteger("KVCache.append", "layer", layer, 0, nLayers - 1);
     if (!sameShape(keys.shape, [this.#batch, nKvHeads, seq, headDim]) || !sameShape(keys.shape, values.shape)) {
       const expected = `[${this.#batch}, ${nKvHeads}, seq, ${headDim}]`;
-      throw new ShapeError(`KVCache: holds ${expected}, got keys ${formatShape(keys.shape)} and values ${formatShape(values.shape)}`, { batch: this.#batch, keys: keys.shape, values: values.shape });
+      throw new ShapeError(
+        `KVCache: holds ${expected}, got keys ${formatShape(keys.shape)} and values ${formatShape(values.shape)}`,
+        { batch: this.#batch, keys: keys.shape, values: values.shape },
+      );
     }
     if (keyLen > maxLength) {
-      throw new ShapeError(`KVCache: ${this.#length} tokens are held and ${seq} more exceed its ${maxLength}; rewind it or make a new one`, { length: this.#length, seq, maxLength });
+      throw new ShapeError(
+        `KVCache: ${this.#length} tokens are held and ${seq} more exceed its ${maxLength}; rewind it or make a new one`,
+        { length: this.#length, seq, maxLength },
+      );
     }
     if (keyLen > this.#rows) this.#resize(Math.min(maxLength, Math.max(keyLen, 2 * this.#rows)));
     copyRows(this.#keys[layer], this.#rows, this.#length, keys.data, seq, 0, seq, headDim);
@@ -126,13 +132,26 @@ export class KVCache {
     this.#values = this.#allocate();
     // Layers before the one that triggered this have already written rows beyond #length: copy all there were.
     const { headDim } = this.#sizes;
-    this.#keys.forEach((target, layer) => copyRows(target, rows, 0, before.keys[layer], before.rows, 0, before.rows, headDim));
-    this.#values.forEach((target, layer) => copyRows(target, rows, 0, before.values[layer], before.rows, 0, before.rows, headDim));
+    this.#keys.forEach((target, layer) =>
+      copyRows(target, rows, 0, before.keys[layer], before.rows, 0, before.rows, headDim),
+    );
+    this.#values.forEach((target, layer) =>
+      copyRows(target, rows, 0, before.values[layer], before.rows, 0, before.rows, headDim),
+    );
   }
 }
 
 /** For every head: copies `count` rows from row `fromStart` of `from` [heads, fromRows, width] to row `toStart` of `to` [heads, toRows, width]. */
-function copyRows(to: Float32Array, toRows: number, toStart: number, from: Float32Array, fromRows: number, fromStart: number, count: number, width: number): void {
+function copyRows(
+  to: Float32Array,
+  toRows: number,
+  toStart: number,
+  from: Float32Array,
+  fromRows: number,
+  fromStart: number,
+  count: number,
+  width: number,
+): void {
   const heads = from.length / (fromRows * width);
   for (let head = 0; head < heads; head++) {
     const start = (head * fromRows + fromStart) * width;

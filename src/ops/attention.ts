@@ -42,7 +42,21 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     const gradQ = allocate(q.size);
     const gradK = allocateZeros(k.size); // rows beyond keyLen stay 0
     const gradV = allocateZeros(v.size);
-    kernels().attentionBackward(gradQ, gradK, gradV, gradOut, out, logSumExp, q.data, k.data, v.data, sizes, scale, 0, batch * nKvHeads);
+    kernels().attentionBackward(
+      gradQ,
+      gradK,
+      gradV,
+      gradOut,
+      out,
+      logSumExp,
+      q.data,
+      k.data,
+      v.data,
+      sizes,
+      scale,
+      0,
+      batch * nKvHeads,
+    );
     return [gradQ, gradK, gradV];
   });
 }
@@ -51,16 +65,23 @@ function plan(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): { siz
   checkOptions("attention", options, ["causal", "scale", "keyLen"]);
   const shapes = `q is ${formatShape(q.shape)}, k is ${formatShape(k.shape)}, v is ${formatShape(v.shape)}`;
   const details = { q: q.shape, k: k.shape, v: v.shape };
-  if (q.shape.length !== 4 || k.shape.length !== 4) throw new ShapeError(`attention: needs [batch, heads, seq, headDim] three times: ${shapes}`, details);
+  if (q.shape.length !== 4 || k.shape.length !== 4)
+    throw new ShapeError(`attention: needs [batch, heads, seq, headDim] three times: ${shapes}`, details);
   const [batch, nHeads, seq, headDim] = q.shape;
   const [, nKvHeads, keyRows] = k.shape;
   if (!sameShape(k.shape, v.shape) || k.shape[0] !== batch || k.shape[3] !== headDim || nHeads % nKvHeads !== 0) {
-    throw new ShapeError(`attention: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ${shapes}`, details);
+    throw new ShapeError(
+      `attention: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ${shapes}`,
+      details,
+    );
   }
   const { causal = true, scale = 1 / Math.sqrt(headDim), keyLen = keyRows } = options;
   checkNumber("attention", "scale", scale, -Number.MAX_VALUE);
   if (!Number.isInteger(keyLen) || keyLen < 1 || keyLen > keyRows || (causal && keyLen < seq)) {
-    throw new ShapeError(`attention: keyLen ${keyLen} must be from ${causal ? seq : 1} to ${keyRows}: ${shapes}`, { ...details, keyLen });
+    throw new ShapeError(`attention: keyLen ${keyLen} must be from ${causal ? seq : 1} to ${keyRows}: ${shapes}`, {
+      ...details,
+      keyLen,
+    });
   }
   return { sizes: { batch, nHeads, nKvHeads, seq, keyLen, keyRows, headDim, causal: causal ? 1 : 0 }, scale };
 }
@@ -71,7 +92,11 @@ function plan(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): { siz
  *
  * @returns scores before softmax (-Infinity where a query may not look) and weights after it, both [batch, nHeads, seq, keyLen]
  */
-export function attentionMaps(q: Tensor, k: Tensor, options: AttentionOptions = {}): { scores: Tensor; weights: Tensor } {
+export function attentionMaps(
+  q: Tensor,
+  k: Tensor,
+  options: AttentionOptions = {},
+): { scores: Tensor; weights: Tensor } {
   const { sizes, scale } = plan(q, k, k, options);
   const { batch, nHeads, nKvHeads, seq, keyLen, headDim, causal } = sizes;
   return noGrad(() => {

@@ -32,10 +32,17 @@ export function crossEntropy(logits: Tensor, targets: Ids, options: CrossEntropy
   const { ids, shape } = readIds("crossEntropy", "targets", targets, cols, ignoreIndex);
   const rows = sizeOf(logits.shape.slice(0, -1));
   if (ids.length !== rows || logits.shape.length === 0) {
-    throw new ShapeError(`crossEntropy: needs one target for each row: logits are ${formatShape(logits.shape)}, targets ${formatShape(shape)}`, { logits: logits.shape, targets: shape });
+    throw new ShapeError(
+      `crossEntropy: needs one target for each row: logits are ${formatShape(logits.shape)}, targets ${formatShape(shape)}`,
+      { logits: logits.shape, targets: shape },
+    );
   }
   const counted = ids.reduce((count, id) => count + (id === ignoreIndex ? 0 : 1), 0);
-  if (counted === 0) throw new ConfigError(`crossEntropy: no target counts: all ${rows} are ${ignoreIndex} (ignoreIndex)`, { rows, ignoreIndex });
+  if (counted === 0)
+    throw new ConfigError(`crossEntropy: no target counts: all ${rows} are ${ignoreIndex} (ignoreIndex)`, {
+      rows,
+      ignoreIndex,
+    });
 
   const losses = allocate(rows);
   const logSumExp = allocate(rows);
@@ -44,7 +51,19 @@ export function crossEntropy(logits: Tensor, targets: Ids, options: CrossEntropy
   for (let row = 0; row < rows; row++) total += losses[row];
   return record("crossEntropy", allocate(1).fill(total / counted), [], [logits], (gradOut) => {
     const gradLogits = allocate(logits.size);
-    kernels().crossEntropyBackward(gradLogits, logSumExp, logits.data, ids, rows, cols, ignoreIndex, labelSmoothing, gradOut[0] / counted, 0, rows);
+    kernels().crossEntropyBackward(
+      gradLogits,
+      logSumExp,
+      logits.data,
+      ids,
+      rows,
+      cols,
+      ignoreIndex,
+      labelSmoothing,
+      gradOut[0] / counted,
+      0,
+      rows,
+    );
     return [gradLogits];
   });
 }

@@ -20,10 +20,13 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
   checkOptions("dropout", options, ["p", "random"]);
   const { p, random } = options;
   checkNumber("dropout", "p", p, 0, 1 - 1e-6);
-  if (typeof random?.uniform !== "function") throw new ConfigError("dropout: needs a Random, e.g. dropout(x, { p: 0.1, random: new Random(1) })");
+  if (typeof random?.uniform !== "function")
+    throw new ConfigError("dropout: needs a Random, e.g. dropout(x, { p: 0.1, random: new Random(1) })");
   if (p === 0) return x;
   const mask = allocate(x.size);
   const keep = 1 / (1 - p);
   for (let i = 0; i < mask.length; i++) mask[i] = random.uniform() < p ? 0 : keep;
-  return record("dropout", combined(kernels().mul, x.data, mask), x.shape, [x], (gradOut) => [combined(kernels().mul, gradOut, mask)]);
+  return record("dropout", combined(kernels().mul, x.data, mask), x.shape, [x], (gradOut) => [
+    combined(kernels().mul, gradOut, mask),
+  ]);
 }

@@ -14,7 +14,10 @@ import type { Ids } from "./ids.ts";
  * @throws ShapeError if an id is not a row of the table
  */
 export function embedding(weight: Tensor, ids: Ids): Tensor {
-  if (weight.shape.length !== 2) throw new ShapeError(`embedding: weight must be [rows, cols], got ${formatShape(weight.shape)}`, { weight: weight.shape });
+  if (weight.shape.length !== 2)
+    throw new ShapeError(`embedding: weight must be [rows, cols], got ${formatShape(weight.shape)}`, {
+      weight: weight.shape,
+    });
   const [tableRows, cols] = weight.shape;
   const read = readIds("embedding", "ids", ids, tableRows);
   const count = read.ids.length;

@@ -18,7 +18,12 @@ export function mappedBackward(kernel: UnaryBackwardKernel, gradOut: Float32Arra
 }
 
 /** a ∘ b, `size` results, by default as many as a has; a shorter operand repeats. */
-export function combined(kernel: BinaryKernel, a: Float32Array, b: Float32Array, size: number = a.length): Float32Array {
+export function combined(
+  kernel: BinaryKernel,
+  a: Float32Array,
+  b: Float32Array,
+  size: number = a.length,
+): Float32Array {
   const out = allocate(size);
   kernel(out, a, b, a.length, b.length, 0, size);
   return out;

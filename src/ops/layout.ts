@@ -21,7 +21,10 @@ function inferAxis(x: Tensor, shape: readonly number[]): number[] {
   const known = sizeOf(shape.filter((_, axis) => axis !== unknown));
   const target = unknown === -1 ? [...shape] : shape.with(unknown, known === 0 ? 0 : x.size / known);
   if (sizeOf(target) !== x.size || !target.every(Number.isInteger)) {
-    throw new ShapeError(`reshape: ${formatShape(x.shape)} (${x.size} numbers) does not fit ${formatShape(shape)}`, { from: x.shape, to: shape });
+    throw new ShapeError(`reshape: ${formatShape(x.shape)} (${x.size} numbers) does not fit ${formatShape(shape)}`, {
+      from: x.shape,
+      to: shape,
+    });
   }
   checkShape("reshape", target);
   return target;
@@ -29,11 +32,19 @@ function inferAxis(x: Tensor, shape: readonly number[]): number[] {
 
 /** Swaps two axes (default the last two): `transpose(x, 1, 2)` of [a, b, c] is [a, c, b]. */
 export function transpose(x: Tensor, axis1 = -2, axis2 = -1): Tensor {
-  const first = Math.min(resolveAxis("transpose", axis1, x.shape.length), resolveAxis("transpose", axis2, x.shape.length));
-  const second = Math.max(resolveAxis("transpose", axis1, x.shape.length), resolveAxis("transpose", axis2, x.shape.length));
+  const first = Math.min(
+    resolveAxis("transpose", axis1, x.shape.length),
+    resolveAxis("transpose", axis2, x.shape.length),
+  );
+  const second = Math.max(
+    resolveAxis("transpose", axis1, x.shape.length),
+    resolveAxis("transpose", axis2, x.shape.length),
+  );
   if (first === second) return reshape(x, x.shape);
   const shape = x.shape.with(first, x.shape[second]).with(second, x.shape[first]);
-  return record("transpose", swapAxes(x.data, x.shape, first, second), shape, [x], (gradOut) => [swapAxes(gradOut, shape, first, second)]);
+  return record("transpose", swapAxes(x.data, x.shape, first, second), shape, [x], (gradOut) => [
+    swapAxes(gradOut, shape, first, second),
+  ]);
 }
 
 function swapAxes(data: Float32Array, shape: readonly number[], first: number, second: number): Float32Array {
@@ -63,14 +74,23 @@ export function slice(x: Tensor, options: SliceOptions): Tensor {
   const start = fromEnd(options.start ?? 0, length);
   const end = fromEnd(options.end ?? length, length);
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end > length || start > end) {
-    throw new ShapeError(`slice: range ${options.start ?? 0}..${options.end ?? length} does not lie within axis ${axis} of ${formatShape(x.shape)}`, { start, end, shape: x.shape });
+    throw new ShapeError(
+      `slice: range ${options.start ?? 0}..${options.end ?? length} does not lie within axis ${axis} of ${formatShape(x.shape)}`,
+      { start, end, shape: x.shape },
+    );
   }
   const run = (end - start) * inner;
-  return record("slice", takeRuns(x.data, outer, run, length * inner, start * inner), x.shape.with(axis, end - start), [x], (gradOut) => {
-    const gradX = allocateZeros(x.size);
-    kernels().copyRuns(gradX, gradOut, run, length * inner, start * inner, run, 0, 0, outer);
-    return [gradX];
-  });
+  return record(
+    "slice",
+    takeRuns(x.data, outer, run, length * inner, start * inner),
+    x.shape.with(axis, end - start),
+    [x],
+    (gradOut) => {
+      const gradX = allocateZeros(x.size);
+      kernels().copyRuns(gradX, gradOut, run, length * inner, start * inner, run, 0, 0, outer);
+      return [gradX];
+    },
+  );
 }
 
 /** `outer` runs of `run` floats, one every `stride`, from `start` on; a single run is a view. */
@@ -93,15 +113,22 @@ export function concat(tensors: readonly Tensor[], options: { axis?: number } = 
   const axis = resolveAxis("concat", options.axis ?? 0, first.length);
   for (const { shape } of tensors) {
     if (shape.length !== first.length || shape.some((length, i) => i !== axis && length !== first[i])) {
-      throw new ShapeError(`concat: shapes must agree but for axis ${axis}: ${formatShape(first)} and ${formatShape(shape)}`, { axis, a: first, b: shape });
+      throw new ShapeError(
+        `concat: shapes must agree but for axis ${axis}: ${formatShape(first)} and ${formatShape(shape)}`,
+        { axis, a: first, b: shape },
+      );
     }
   }
-  const shape = first.with(axis, tensors.reduce((total, x) => total + x.shape[axis], 0));
+  const shape = first.with(
+    axis,
+    tensors.reduce((total, x) => total + x.shape[axis], 0),
+  );
   const { outer, inner, length } = viewAtAxis(shape, axis);
   const runs = tensors.map((x) => x.shape[axis] * inner);
   const starts = runs.map((_, i) => runs.slice(0, i).reduce((total, run) => total + run, 0));
   const out = allocate(sizeOf(shape));
   tensors.forEach((x, i) => kernels().copyRuns(out, x.data, runs[i], length * inner, starts[i], runs[i], 0, 0, outer));
   return record("concat", out, shape, tensors, (gradOut, needs) =>
-    tensors.map((_, i) => (needs[i] ? takeRuns(gradOut, outer, runs[i], length * inner, starts[i]) : null)));
+    tensors.map((_, i) => (needs[i] ? takeRuns(gradOut, outer, runs[i], length * inner, starts[i]) : null)),
+  );
 }

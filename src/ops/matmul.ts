@@ -14,11 +14,18 @@ import { combined } from "./fresh.ts";
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.shape.length < 2 || b.shape.length < 2) {
-    throw new ShapeError(`matmul: needs two axes or more: a is ${formatShape(a.shape)}, b is ${formatShape(b.shape)}`, { a: a.shape, b: b.shape });
+    throw new ShapeError(`matmul: needs two axes or more: a is ${formatShape(a.shape)}, b is ${formatShape(b.shape)}`, {
+      a: a.shape,
+      b: b.shape,
+    });
   }
   const [m, k] = a.shape.slice(-2);
   const [innerB, n] = b.shape.slice(-2);
-  if (k !== innerB) throw new ShapeError(`matmul: inner sizes differ: a is ${formatShape(a.shape)}, b is ${formatShape(b.shape)}`, { a: a.shape, b: b.shape });
+  if (k !== innerB)
+    throw new ShapeError(`matmul: inner sizes differ: a is ${formatShape(a.shape)}, b is ${formatShape(b.shape)}`, {
+      a: a.shape,
+      b: b.shape,
+    });
   const leadA = a.shape.slice(0, -2);
   const leadB = b.shape.slice(0, -2);
   const lead = broadcastShapes("matmul", leadA, leadB);
@@ -49,23 +56,44 @@ function product(a: Tensor, b: Tensor, shape: number[], batch: number, m: number
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [dOut, dIn] = weight.shape;
   if (weight.shape.length !== 2 || x.shape.length === 0 || x.shape[x.shape.length - 1] !== dIn) {
-    throw new ShapeError(`linear: last axis of x must be the second of weight: x is ${formatShape(x.shape)}, weight is ${formatShape(weight.shape)}`, { x: x.shape, weight: weight.shape });
+    throw new ShapeError(
+      `linear: last axis of x must be the second of weight: x is ${formatShape(x.shape)}, weight is ${formatShape(weight.shape)}`,
+      { x: x.shape, weight: weight.shape },
+    );
   }
   if (bias !== undefined && !sameShape(bias.shape, [dOut])) {
-    throw new ShapeError(`linear: bias must be [${dOut}], got ${formatShape(bias.shape)}`, { bias: bias.shape, weight: weight.shape });
+    throw new ShapeError(`linear: bias must be [${dOut}], got ${formatShape(bias.shape)}`, {
+      bias: bias.shape,
+      weight: weight.shape,
+    });
   }
   const rows = sizeOf(x.shape.slice(0, -1));
   const product = multiply(x.data, weight.data, 1, rows, dIn, dOut, false, true); // [rows, dOut]
   const shape = [...x.shape.slice(0, -1), dOut];
   const inputs = bias === undefined ? [x, weight] : [x, weight, bias];
-  return record("linear", bias === undefined ? product : combined(kernels().add, product, bias.data), shape, inputs, (gradOut, needs) => [
-    needs[0] ? multiply(gradOut, weight.data, 1, rows, dOut, dIn, false, false) : null, // gradX = gradOut · W
-    needs[1] ? multiply(gradOut, x.data, 1, dOut, rows, dIn, true, false) : null, // gradW = gradOutᵀ · x
-    needs[2] ? gatherGradient(gradOut, [rows, dOut], [dOut]) : null,
-  ]);
+  return record(
+    "linear",
+    bias === undefined ? product : combined(kernels().add, product, bias.data),
+    shape,
+    inputs,
+    (gradOut, needs) => [
+      needs[0] ? multiply(gradOut, weight.data, 1, rows, dOut, dIn, false, false) : null, // gradX = gradOut · W
+      needs[1] ? multiply(gradOut, x.data, 1, dOut, rows, dIn, true, false) : null, // gradW = gradOutᵀ · x
+      needs[2] ? gatherGradient(gradOut, [rows, dOut], [dOut]) : null,
+    ],
+  );
 }
 
-function multiply(a: Float32Array, b: Float32Array, batch: number, m: number, k: number, n: number, transposeA: boolean, transposeB: boolean): Float32Array {
+function multiply(
+  a: Float32Array,
+  b: Float32Array,
+  batch: number,
+  m: number,
+  k: number,
+  n: number,
+  transposeA: boolean,
+  transposeB: boolean,
+): Float32Array {
   const out = allocate(batch * m * n);
   kernels().matmul(out, a, b, batch, m, k, n, transposeA ? 1 : 0, transposeB ? 1 : 0, 0, batch * m);
   return out;

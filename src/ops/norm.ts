@@ -20,7 +20,8 @@ export interface NormOptions {
  */
 export function layerNorm(x: Tensor, weight: Tensor, bias?: Tensor, options: NormOptions = {}): Tensor {
   const { rows, cols, eps } = plan("layerNorm", x, weight, options);
-  if (bias !== undefined && !sameShape(bias.shape, [cols])) throw new ShapeError(`layerNorm: bias must be [${cols}], got ${formatShape(bias.shape)}`, { bias: bias.shape });
+  if (bias !== undefined && !sameShape(bias.shape, [cols]))
+    throw new ShapeError(`layerNorm: bias must be [${cols}], got ${formatShape(bias.shape)}`, { bias: bias.shape });
   const out = allocate(x.size);
   const mean = allocate(rows);
   const rstd = allocate(rows);
@@ -58,13 +59,21 @@ export function rmsNorm(x: Tensor, weight: Tensor, options: NormOptions = {}): T
   });
 }
 
-function plan(operation: string, x: Tensor, weight: Tensor, options: NormOptions): { rows: number; cols: number; eps: number } {
+function plan(
+  operation: string,
+  x: Tensor,
+  weight: Tensor,
+  options: NormOptions,
+): { rows: number; cols: number; eps: number } {
   checkOptions(operation, options, ["eps"]);
   const { eps = 1e-5 } = options;
   checkNumber(operation, "eps", eps, 0);
   const cols = x.shape[x.shape.length - 1] ?? 0;
   if (cols === 0 || !sameShape(weight.shape, [cols])) {
-    throw new ShapeError(`${operation}: weight must match the last axis of x: x is ${formatShape(x.shape)}, weight is ${formatShape(weight.shape)}`, { x: x.shape, weight: weight.shape });
+    throw new ShapeError(
+      `${operation}: weight must match the last axis of x: x is ${formatShape(x.shape)}, weight is ${formatShape(weight.shape)}`,
+      { x: x.shape, weight: weight.shape },
+    );
   }
   return { rows: x.size / cols, cols, eps };
 }

@@ -60,5 +60,7 @@ type KernelOf<T> = { [K in keyof Kernels]: Kernels[K] extends T ? K : never }[ke
 /** An activation whose derivative is computed from its input. */
 function activation(forward: KernelOf<UnaryKernel>, backward: KernelOf<UnaryBackwardKernel>, x: Tensor): Tensor {
   const y = mapped(kernels()[forward] as UnaryKernel, x.data);
-  return record(forward, y, x.shape, [x], (gradOut) => [mappedBackward(kernels()[backward] as UnaryBackwardKernel, gradOut, x.data)]);
+  return record(forward, y, x.shape, [x], (gradOut) => [
+    mappedBackward(kernels()[backward] as UnaryBackwardKernel, gradOut, x.data),
+  ]);
 }

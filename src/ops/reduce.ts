@@ -19,13 +19,16 @@ export interface ReduceOptions {
 /** The sum over an axis, or over everything. */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { view, shape } = plan("sum", x, options);
-  return record("sum", summed(x.data, view.outer, view.length, view.inner), shape, [x], (gradOut) => [spread(gradOut, view)]);
+  return record("sum", summed(x.data, view.outer, view.length, view.inner), shape, [x], (gradOut) => [
+    spread(gradOut, view),
+  ]);
 }
 
 /** The arithmetic mean over an axis, or over everything. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { view, shape } = plan("mean", x, options);
-  if (view.length === 0) throw new ShapeError(`mean: nothing to average in shape ${formatShape(x.shape)}`, { shape: x.shape });
+  if (view.length === 0)
+    throw new ShapeError(`mean: nothing to average in shape ${formatShape(x.shape)}`, { shape: x.shape });
   const out = scaled(summed(x.data, view.outer, view.length, view.inner), 1 / view.length);
   return record("mean", out, shape, [x], (gradOut) => [spread(scaled(gradOut, 1 / view.length), view)]);
 }
@@ -34,7 +37,8 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { view, shape } = plan("max", x, options);
   const { outer, length, inner } = view;
-  if (length === 0) throw new ShapeError(`max: nothing to choose from in shape ${formatShape(x.shape)}`, { shape: x.shape });
+  if (length === 0)
+    throw new ShapeError(`max: nothing to choose from in shape ${formatShape(x.shape)}`, { shape: x.shape });
   const out = allocate(outer * inner);
   const indices = new Int32Array(outer * inner);
   kernels().maxAxis(out, indices, x.data, outer, length, inner, 0, outer * inner);

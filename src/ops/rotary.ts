@@ -71,13 +71,21 @@ export function rotary(x: Tensor, options: RotaryOptions = {}): Tensor {
   const { theta = 10_000, pairing = "halves", offset = 0 } = options;
   checkNumber("rotary", "theta", theta, 1);
   checkInteger("rotary", "offset", offset, 0);
-  if (pairing !== "halves" && pairing !== "pairs") throw new ConfigError(`rotary: pairing must be "halves" or "pairs", got ${String(pairing)}`, { pairing });
-  if (options.theta !== undefined && options.table !== undefined) throw new ConfigError("rotary: theta has no effect on a finished table; give one of the two");
+  if (pairing !== "halves" && pairing !== "pairs")
+    throw new ConfigError(`rotary: pairing must be "halves" or "pairs", got ${String(pairing)}`, { pairing });
+  if (options.theta !== undefined && options.table !== undefined)
+    throw new ConfigError("rotary: theta has no effect on a finished table; give one of the two");
   const [seq, headDim] = x.shape.slice(-2);
-  if (x.shape.length < 2 || headDim % 2 !== 0) throw new ShapeError(`rotary: x must be [..., seq, headDim] with an even headDim, got ${formatShape(x.shape)}`, { x: x.shape });
+  if (x.shape.length < 2 || headDim % 2 !== 0)
+    throw new ShapeError(`rotary: x must be [..., seq, headDim] with an even headDim, got ${formatShape(x.shape)}`, {
+      x: x.shape,
+    });
   const table = options.table ?? rotaryTable(offset + seq, headDim, theta);
   if (table.headDim !== headDim || table.positions < offset + seq) {
-    throw new ShapeError(`rotary: table covers ${table.positions} positions of headDim ${table.headDim}, needs ${offset + seq} of ${headDim}`, { offset, seq, headDim });
+    throw new ShapeError(
+      `rotary: table covers ${table.positions} positions of headDim ${table.headDim}, needs ${offset + seq} of ${headDim}`,
+      { offset, seq, headDim },
+    );
   }
   const half = headDim / 2;
   const cos = table.cos.subarray(offset * half, (offset + seq) * half); // [seq, headDim / 2]

@@ -24,10 +24,17 @@ export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   return alongAxis("logSoftmax", x, options, kernels().logSoftmax, kernels().logSoftmaxBackward);
 }
 
-function alongAxis(operation: string, x: Tensor, options: SoftmaxOptions, forward: RowKernel, backward: RowBackwardKernel): Tensor {
+function alongAxis(
+  operation: string,
+  x: Tensor,
+  options: SoftmaxOptions,
+  forward: RowKernel,
+  backward: RowBackwardKernel,
+): Tensor {
   checkOptions(operation, options, ["axis"]);
   const axis = resolveAxis(operation, options.axis ?? -1, x.shape.length);
-  if (axis !== x.shape.length - 1) return transpose(overRows(operation, transpose(x, axis, -1), forward, backward), axis, -1);
+  if (axis !== x.shape.length - 1)
+    return transpose(overRows(operation, transpose(x, axis, -1), forward, backward), axis, -1);
   return overRows(operation, x, forward, backward);
 }
 

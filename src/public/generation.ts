@@ -1,7 +1,24 @@
 /** heed/generation: from a prompt to a text, and the probabilities behind it. */
-export { addBias, applyTemperature, argmax, forbid, forbidRepeatedNgrams, keepTopK, keepTopP, likeliest, penalizeRepetition, toProbabilities } from "../generation/logits.ts";
+export {
+  addBias,
+  applyTemperature,
+  argmax,
+  forbid,
+  forbidRepeatedNgrams,
+  keepTopK,
+  keepTopP,
+  likeliest,
+  penalizeRepetition,
+  toProbabilities,
+} from "../generation/logits.ts";
 export type { Scores } from "../generation/logits.ts";
-export type { BeamOptions, GenerateCommon, GenerateOptions, GreedyOptions, SampleOptions } from "../generation/options.ts";
+export type {
+  BeamOptions,
+  GenerateCommon,
+  GenerateOptions,
+  GreedyOptions,
+  SampleOptions,
+} from "../generation/options.ts";
 export type { Prompt } from "../generation/prompt.ts";
 export type { FinishReason, TokenLogprob } from "../generation/sample.ts";
 export { Generation, generate } from "../generation/generate.ts";

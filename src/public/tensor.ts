@@ -34,4 +34,13 @@ export { crossEntropy } from "../ops/cross-entropy.ts";
 export type { CrossEntropyOptions } from "../ops/cross-entropy.ts";
 export { dropout } from "../ops/dropout.ts";
 export type { DropoutOptions } from "../ops/dropout.ts";
-export { AbortError, ConfigError, DisposedError, FileError, FormatError, HeedError, ShapeError, TokenizerError } from "../errors.ts";
+export {
+  AbortError,
+  ConfigError,
+  DisposedError,
+  FileError,
+  FormatError,
+  HeedError,
+  ShapeError,
+  TokenizerError,
+} from "../errors.ts";

@@ -26,7 +26,11 @@ const OPTIONS = ["requiresGrad"];
  * @param data nested lists, or a flat list or typed array
  * @param shape default: the shape of the nested lists
  */
-export function tensor(data: ArrayLike<number> | NestedArray, shape?: readonly number[] | TensorOptions, options?: TensorOptions): Tensor {
+export function tensor(
+  data: ArrayLike<number> | NestedArray,
+  shape?: readonly number[] | TensorOptions,
+  options?: TensorOptions,
+): Tensor {
   if (shape !== undefined && !Array.isArray(shape)) return tensor(data, undefined, shape as TensorOptions);
   checkOptions("tensor", options, OPTIONS);
   const numbers: number[] = [];
@@ -34,7 +38,10 @@ export function tensor(data: ArrayLike<number> | NestedArray, shape?: readonly n
   const target = (shape as readonly number[] | undefined) ?? found;
   checkShape("tensor", target);
   if (sizeOf(target) !== numbers.length) {
-    throw new ShapeError(`tensor: shape ${formatShape(target)} needs ${sizeOf(target)} numbers, got ${numbers.length}`, { shape: target, length: numbers.length });
+    throw new ShapeError(
+      `tensor: shape ${formatShape(target)} needs ${sizeOf(target)} numbers, got ${numbers.length}`,
+      { shape: target, length: numbers.length },
+    );
   }
   const copy = allocate(numbers.length);
   copy.set(numbers);
@@ -48,13 +55,17 @@ function flatten(data: NestedArray | ArrayLike<number>, into: number[]): number[
     return [];
   }
   if (data === null || typeof data !== "object" || typeof (data as ArrayLike<number>).length !== "number") {
-    throw new ShapeError(`tensor: data must be numbers, nested lists of numbers or a typed array, got ${data === null ? "null" : typeof data}`);
+    throw new ShapeError(
+      `tensor: data must be numbers, nested lists of numbers or a typed array, got ${data === null ? "null" : typeof data}`,
+    );
   }
   let inner: number[] | null = null;
   for (let i = 0; i < data.length; i++) {
     const shape = flatten(data[i] as NestedArray, into);
     if (inner !== null && formatShape(inner) !== formatShape(shape)) {
-      throw new ShapeError(`tensor: nested lists are uneven: item 0 is ${formatShape(inner)}, item ${i} is ${formatShape(shape)}`);
+      throw new ShapeError(
+        `tensor: nested lists are uneven: item 0 is ${formatShape(inner)}, item ${i} is ${formatShape(shape)}`,
+      );
     }
     inner = shape;
   }
@@ -76,7 +87,12 @@ export function full(shape: readonly number[], value: number, options?: TensorOp
   return filled("full", shape, value, options);
 }
 
-function filled(operation: string, shape: readonly number[], value: number, options: TensorOptions | undefined): Tensor {
+function filled(
+  operation: string,
+  shape: readonly number[],
+  value: number,
+  options: TensorOptions | undefined,
+): Tensor {
   checkShape(operation, shape);
   checkOptions(operation, options, OPTIONS);
   const data = allocateZeros(sizeOf(shape));
@@ -109,7 +125,8 @@ export function randn(shape: readonly number[], source: Random | number = 0, opt
 export function arange(start: number, end?: number, step = 1): Tensor {
   if (end === undefined) return arange(0, start, step);
   const length = Math.max(0, Math.ceil((end - start) / step));
-  if (!Number.isFinite(length)) throw new ConfigError(`arange: start, end and step must be finite and step not 0, got ${start}, ${end}, ${step}`);
+  if (!Number.isFinite(length))
+    throw new ConfigError(`arange: start, end and step must be finite and step not 0, got ${start}, ${end}, ${step}`);
   const data = allocate(length);
   for (let i = 0; i < length; i++) data[i] = start + i * step;
   return new Tensor(data, [length]);

@@ -71,7 +71,8 @@ export function scope<T>(fn: () => T): T {
   const kept = new Set<Tensor>();
   try {
     const result = fn();
-    if (result instanceof Promise) throw new ConfigError("scope: fn must be synchronous, got a promise; a scope never spans an await");
+    if (result instanceof Promise)
+      throw new ConfigError("scope: fn must be synchronous, got a promise; a scope never spans an await");
     collectTensors(result, kept);
     return result;
   } finally {

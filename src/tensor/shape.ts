@@ -60,7 +60,10 @@ export function broadcastShapes(operation: string, a: readonly number[], b: read
     const lengthA = a[a.length - i] ?? 1;
     const lengthB = b[b.length - i] ?? 1;
     if (lengthA !== lengthB && lengthA !== 1 && lengthB !== 1) {
-      throw new ShapeError(`${operation}: shapes do not broadcast: a is ${formatShape(a)}, b is ${formatShape(b)}`, { a, b });
+      throw new ShapeError(`${operation}: shapes do not broadcast: a is ${formatShape(a)}, b is ${formatShape(b)}`, {
+        a,
+        b,
+      });
     }
     out[rank - i] = lengthA === 1 ? lengthB : lengthA;
   }

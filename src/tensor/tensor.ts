@@ -45,7 +45,10 @@ export class Tensor {
   constructor(data: Float32Array, shape: readonly number[], requiresGrad = false) {
     this.size = sizeOf(shape);
     if (data.length !== this.size) {
-      throw new ShapeError(`Tensor: shape ${formatShape(shape)} holds ${this.size} numbers, got ${data.length}`, { shape, length: data.length });
+      throw new ShapeError(`Tensor: shape ${formatShape(shape)} holds ${this.size} numbers, got ${data.length}`, {
+        shape,
+        length: data.length,
+      });
     }
     this.shape = shape;
     this.#data = data;
@@ -56,7 +59,10 @@ export class Tensor {
   /** The numbers, row-major. Shared, not copied. */
   get data(): Float32Array {
     if (this.#data === null) {
-      throw new DisposedError(`Tensor ${formatShape(this.shape)}: read after release; return it from its scope, or do not dispose its model yet`, { shape: this.shape });
+      throw new DisposedError(
+        `Tensor ${formatShape(this.shape)}: read after release; return it from its scope, or do not dispose its model yet`,
+        { shape: this.shape },
+      );
     }
     return this.#data;
   }
@@ -77,7 +83,9 @@ export class Tensor {
    */
   backward(gradOut?: Tensor): void {
     if (this.node === null) {
-      const why = this.requiresGrad ? "it is a leaf: nothing was computed from it here" : "no input of its computation requires a gradient";
+      const why = this.requiresGrad
+        ? "it is a leaf: nothing was computed from it here"
+        : "no input of its computation requires a gradient";
       throw new ConfigError(`backward: tensor ${formatShape(this.shape)} has no graph: ${why}`, { shape: this.shape });
     }
     this.node.backpropagate(this, gradOut);
@@ -85,7 +93,10 @@ export class Tensor {
 
   /** The only number of a tensor of size 1. */
   item(): number {
-    if (this.size !== 1) throw new ShapeError(`item: needs a tensor of one number, got shape ${formatShape(this.shape)}`, { shape: this.shape });
+    if (this.size !== 1)
+      throw new ShapeError(`item: needs a tensor of one number, got shape ${formatShape(this.shape)}`, {
+        shape: this.shape,
+      });
     return this.data[0];
   }
 

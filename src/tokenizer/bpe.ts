@@ -51,7 +51,9 @@ export class BPEModel implements Model {
     this.#parts = parts;
     this.#unkId = unkToken === undefined ? undefined : vocab.get(unkToken);
     if (unkToken !== undefined && this.#unkId === undefined) {
-      throw new FormatError(`tokenizer.json: model.unk_token ${JSON.stringify(unkToken)} is not in model.vocab`, { unkToken });
+      throw new FormatError(`tokenizer.json: model.unk_token ${JSON.stringify(unkToken)} is not in model.vocab`, {
+        unkToken,
+      });
     }
     this.#ranks = new PairMap(merges.length);
     this.#merged = new Int32Array(merges.length);
@@ -92,9 +94,16 @@ export class BPEModel implements Model {
     // "a b" is what every version of the format reads; it cannot express a spelling that has a space itself.
     const asPairs = merges.some(([left, right]) => left.includes(" ") || right.includes(" "));
     return {
-      type: "BPE", dropout: null, unk_token: unkToken ?? null, continuing_subword_prefix: null, end_of_word_suffix: null,
-      fuse_unk: fuseUnk ?? false, byte_fallback: byteFallback ?? false, ignore_merges: false,
-      vocab: Object.fromEntries(vocab), merges: asPairs ? merges.map((merge) => [...merge]) : merges.map((merge) => merge.join(" ")),
+      type: "BPE",
+      dropout: null,
+      unk_token: unkToken ?? null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: fuseUnk ?? false,
+      byte_fallback: byteFallback ?? false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(vocab),
+      merges: asPairs ? merges.map((merge) => [...merge]) : merges.map((merge) => merge.join(" ")),
     };
   }
 
@@ -148,7 +157,9 @@ export class BPEModel implements Model {
     const own = byteLevel ? undefined : vocab.get(character);
     let ids: (number | undefined)[] = [own];
     if (own === undefined && (byteLevel || byteFallback)) {
-      ids = Array.from(new TextEncoder().encode(character), (byte) => vocab.get(byteLevel ? byteSymbols[byte] : byteTokenName(byte)));
+      ids = Array.from(new TextEncoder().encode(character), (byte) =>
+        vocab.get(byteLevel ? byteSymbols[byte] : byteTokenName(byte)),
+      );
       if (!byteLevel && ids.includes(undefined)) ids = [undefined]; // all bytes or none
     }
     const symbols = ids.map((id) => {

@@ -39,8 +39,16 @@ class CharModel implements Model {
   /** In the format's terms: BPE without merges, which leaves every character alone. */
   toJSON(): object {
     return {
-      type: "BPE", dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null,
-      fuse_unk: false, byte_fallback: false, ignore_merges: false, vocab: Object.fromEntries(this.#vocab), merges: [],
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(this.#vocab),
+      merges: [],
     };
   }
 }
@@ -57,7 +65,11 @@ export class CharTokenizer extends Pipeline {
   /** Most callers want `CharTokenizer.train`. `vocab` gives each character (and special token) its id. */
   constructor(vocab: ReadonlyMap<string, number>, addedTokens: readonly AddedToken[] = []) {
     super({
-      vocab, addedTokens, model: new CharModel(vocab), decoder: FUSE_DECODER, normalizer: new Normalizer(null, []),
+      vocab,
+      addedTokens,
+      model: new CharModel(vocab),
+      decoder: FUSE_DECODER,
+      normalizer: new Normalizer(null, []),
       preTokenizer: { json: null, byteLevel: false, pieceEnd: wholeText },
       postProcessor: { json: null, before: [], after: [] },
     });
@@ -73,7 +85,8 @@ export class CharTokenizer extends Pipeline {
     const specialTokens = checkSpecialTokens(o?.specialTokens);
     const characters = new Set<string>();
     for (const part of eachText(text)) for (const character of part) characters.add(character);
-    if (characters.size === 0) throw new ConfigError("train: the text is empty; pass the text to learn from, or a list of texts");
+    if (characters.size === 0)
+      throw new ConfigError("train: the text is empty; pass the text to learn from, or a list of texts");
     const sorted = [...characters].sort((a, b) => (a.codePointAt(0) as number) - (b.codePointAt(0) as number));
     const vocab = new Map([...specialTokens, ...sorted].map((entry, id) => [entry, id]));
     return new CharTokenizer(vocab, specialTokens.map(specialToken));

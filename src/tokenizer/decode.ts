@@ -26,7 +26,11 @@ export function byteTokenName(byte: number): string {
 }
 
 /** Characters spell themselves. */
-export const FUSE_DECODER: Decoder = { json: { type: "Fuse" }, bytes: (spelling: string) => encoder.encode(spelling), strip: NO_STRIP };
+export const FUSE_DECODER: Decoder = {
+  json: { type: "Fuse" },
+  bytes: (spelling: string) => encoder.encode(spelling),
+  strip: NO_STRIP,
+};
 
 /** Reads the `decoder` of a `tokenizer.json`: ByteLevel, Fuse, or a Sequence of Replace, ByteFallback, Fuse and Strip in this order. */
 export function readDecoder(json: unknown): Decoder {

@@ -16,12 +16,18 @@ export function describeValue(value: unknown): string {
 
 /** The error for a field that is missing or of the wrong kind. */
 export function malformed(where: string, expected: string, got: unknown): FormatError {
-  return new FormatError(`tokenizer.json: ${where} must be ${expected}, got ${got === undefined ? "nothing" : describeValue(got)}`, { where });
+  return new FormatError(
+    `tokenizer.json: ${where} must be ${expected}, got ${got === undefined ? "nothing" : describeValue(got)}`,
+    { where },
+  );
 }
 
 /** The error for a well-formed part that heed cannot run. */
 export function unsupported(where: string, got: unknown, supported: string): TokenizerError {
-  return new TokenizerError(`tokenizer.json: ${where} ${describeValue(got)} is not supported; supported: ${supported}`, { where, got });
+  return new TokenizerError(
+    `tokenizer.json: ${where} ${describeValue(got)} is not supported; supported: ${supported}`,
+    { where, got },
+  );
 }
 
 /** `value` as an object, or a FormatError. */

@@ -31,7 +31,8 @@ export class Normalizer {
     let result: Aligned = { text };
     if (text === "") return result;
     for (const step of this.#steps) {
-      if (align && result.spans === undefined) result = { text, spans: Array.from({ length: 2 * text.length }, (_, i) => (i + 1) >> 1) };
+      if (align && result.spans === undefined)
+        result = { text, spans: Array.from({ length: 2 * text.length }, (_, i) => (i + 1) >> 1) };
       result = "prepend" in step ? prepend(result, step.prepend) : replace(result, step.pattern, step.content);
     }
     return result;
@@ -70,7 +71,10 @@ export function readNormalizer(json: unknown): Normalizer {
   const spec = readObject(json, "normalizer");
   if (spec.type !== "Sequence") return new Normalizer(spec, [readStep(spec, "normalizer")]);
   const parts = readArray(spec.normalizers, "normalizer.normalizers");
-  return new Normalizer(spec, parts.map((part, i) => readStep(readObject(part, `normalizer.normalizers[${i}]`), `normalizer.normalizers[${i}]`)));
+  return new Normalizer(
+    spec,
+    parts.map((part, i) => readStep(readObject(part, `normalizer.normalizers[${i}]`), `normalizer.normalizers[${i}]`)),
+  );
 }
 
 function readStep(spec: JSONObject, where: string): Step {

@@ -42,7 +42,8 @@ export class PairMap {
     // Multiplying by odd constants near 2^32 / φ spreads neighbouring ids; the high bits are the good ones.
     let slot = Math.imul(Math.imul(left, 0x9e3779b1) ^ right, 0x85ebca6b);
     slot = (slot ^ (slot >>> 15)) & this.#mask;
-    while (slots[slot * 3] >= 0 && (slots[slot * 3] !== left || slots[slot * 3 + 1] !== right)) slot = (slot + 1) & this.#mask;
+    while (slots[slot * 3] >= 0 && (slots[slot * 3] !== left || slots[slot * 3 + 1] !== right))
+      slot = (slot + 1) & this.#mask;
     return slot * 3;
   }
 

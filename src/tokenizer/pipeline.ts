@@ -72,7 +72,9 @@ export class Pipeline implements Tokenizer {
     const { before, after } = parts.postProcessor;
     for (const id of [...before, ...after]) {
       if (this.#spellings[id] !== undefined) continue;
-      throw new FormatError(`tokenizer.json: post_processor puts in token ${id}, which is not in the vocabulary`, { id });
+      throw new FormatError(`tokenizer.json: post_processor puts in token ${id}, which is not in the vocabulary`, {
+        id,
+      });
     }
     this.bosId = before[0] ?? this.#added.bosId;
     this.eosId = after[0] ?? this.#added.eosId;
@@ -133,13 +135,29 @@ export class Pipeline implements Tokenizer {
     const { normalizer, preTokenizer, postProcessor, decoder, model, addedTokens } = this.#parts;
     // Copies, so that a caller who edits the result changes no tokenizer.
     const stages = structuredClone({
-      normalizer: normalizer.json, pre_tokenizer: preTokenizer.json, post_processor: postProcessor.json, decoder: decoder.json,
+      normalizer: normalizer.json,
+      pre_tokenizer: preTokenizer.json,
+      post_processor: postProcessor.json,
+      decoder: decoder.json,
     });
-    return { version: "1.0", truncation: null, padding: null, added_tokens: writeAddedTokens(addedTokens), ...stages, model: model.toJSON() };
+    return {
+      version: "1.0",
+      truncation: null,
+      padding: null,
+      added_tokens: writeAddedTokens(addedTokens),
+      ...stages,
+      model: model.toJSON(),
+    };
   }
 
   /** Runs the stages over `text`, appending to `tokens` and, if given, to `offsets`. */
-  #run(operation: string, source: string, o: EncodeOptions | undefined, tokens: number[], offsets?: [number, number][]): void {
+  #run(
+    operation: string,
+    source: string,
+    o: EncodeOptions | undefined,
+    tokens: number[],
+    offsets?: [number, number][],
+  ): void {
     checkOptions(operation, o, ENCODE_OPTIONS);
     if (typeof source !== "string") {
       throw new TokenizerError(`${operation}: text must be a string, got ${source === null ? "null" : typeof source}`);
@@ -168,7 +186,8 @@ export class Pipeline implements Tokenizer {
           locate(part.start, part.start + part.text.length);
           continue;
         }
-        const locatePart = offsets && ((start: number, end: number): void => locate(part.start + start, part.start + end));
+        const locatePart =
+          offsets && ((start: number, end: number): void => locate(part.start + start, part.start + end));
         this.#encodePieces(part.text, segment.start + part.start, tokens, locatePart);
       }
     }
@@ -177,12 +196,16 @@ export class Pipeline implements Tokenizer {
 
   /** Runs pre-tokenizer and model over plain text that starts at `at`, telling `locate` the place of every token in it. */
   #encodePieces(text: string, at: number, tokens: number[], locate?: (start: number, end: number) => void): void {
-    const { model, preTokenizer: { pieceEnd } } = this.#parts;
+    const {
+      model,
+      preTokenizer: { pieceEnd },
+    } = this.#parts;
     for (let start = 0, end = 0; start < text.length; start = end) {
       end = pieceEnd(text, start);
       const spans: number[] | undefined = locate && [];
       model.encode(text.slice(start, end), at + start, tokens, spans);
-      if (spans !== undefined) for (let i = 0; i < spans.length; i += 2) locate?.(start + spans[i], start + spans[i + 1]);
+      if (spans !== undefined)
+        for (let i = 0; i < spans.length; i += 2) locate?.(start + spans[i], start + spans[i + 1]);
     }
   }
 
@@ -197,7 +220,10 @@ export class Pipeline implements Tokenizer {
     if (spelling === undefined) {
       const { vocabSize } = this;
       const place = index === undefined ? "" : ` at index ${index}`;
-      throw new TokenizerError(`${operation}: no token has the id ${String(token)}${place}; vocabSize is ${vocabSize}`, { token, index, vocabSize });
+      throw new TokenizerError(
+        `${operation}: no token has the id ${String(token)}${place}; vocabSize is ${vocabSize}`,
+        { token, index, vocabSize },
+      );
     }
     // The string of an added token is plain text even where the vocabulary spells bytes.
     const plain = this.#parts.preTokenizer.byteLevel && this.#addedIds.has(token);
@@ -211,7 +237,10 @@ function joinVocab({ vocab, addedTokens }: PipelineParts): ReadonlyMap<string, n
   for (const { content, id } of addedTokens) {
     const earlier = joined.get(content);
     if (earlier !== undefined && earlier !== id) {
-      throw new FormatError(`tokenizer.json: ${JSON.stringify(content)} has the id ${earlier} in model.vocab and ${id} in added_tokens`, { content });
+      throw new FormatError(
+        `tokenizer.json: ${JSON.stringify(content)} has the id ${earlier} in model.vocab and ${id} in added_tokens`,
+        { content },
+      );
     }
     joined.set(content, id);
   }
@@ -222,7 +251,10 @@ function spellingsById(vocab: ReadonlyMap<string, number>): string[] {
   const spellings: string[] = [];
   for (const [spelling, id] of vocab) {
     if (spellings[id] !== undefined) {
-      throw new FormatError(`tokenizer.json: the id ${id} belongs to both ${JSON.stringify(spellings[id])} and ${JSON.stringify(spelling)}`, { id });
+      throw new FormatError(
+        `tokenizer.json: the id ${id} belongs to both ${JSON.stringify(spellings[id])} and ${JSON.stringify(spelling)}`,
+        { id },
+      );
     }
     spellings[id] = spelling;
   }

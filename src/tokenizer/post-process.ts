@@ -17,7 +17,8 @@ export function readPostProcessor(json: unknown): PostProcessor {
   if (json === null || json === undefined) return { json: null, before: [], after: [] };
   const spec = readObject(json, "post_processor");
   if (spec.type === "ByteLevel") return { json: spec, before: [], after: [] };
-  if (spec.type !== "TemplateProcessing") throw unsupported("post_processor of type", spec.type, "ByteLevel, TemplateProcessing, or null");
+  if (spec.type !== "TemplateProcessing")
+    throw unsupported("post_processor of type", spec.type, "ByteLevel, TemplateProcessing, or null");
   return readTemplate(spec);
 }
 
@@ -35,7 +36,10 @@ function readTemplate(spec: JSONObject): PostProcessor {
       continue;
     }
     const name = readString(readObject(part.SpecialToken, `${where}.SpecialToken`).id, `${where}.SpecialToken.id`);
-    const token = readObject(Object.hasOwn(named, name) ? named[name] : undefined, `post_processor.special_tokens[${JSON.stringify(name)}]`);
+    const token = readObject(
+      Object.hasOwn(named, name) ? named[name] : undefined,
+      `post_processor.special_tokens[${JSON.stringify(name)}]`,
+    );
     for (const id of readArray(token.ids, `post_processor.special_tokens[${JSON.stringify(name)}].ids`)) {
       (texts === 0 ? before : after).push(readInteger(id, "post_processor: a special token's id"));
     }

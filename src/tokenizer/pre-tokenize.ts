@@ -86,7 +86,12 @@ export function splitGPT2(text: string): string[] {
 }
 
 /** A ByteLevel part of `tokenizer.json` as heed writes it: GPT-2's split, no added space, offsets left as they are. */
-export const BYTE_LEVEL_JSON: Readonly<JSONObject> = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: true };
+export const BYTE_LEVEL_JSON: Readonly<JSONObject> = {
+  type: "ByteLevel",
+  add_prefix_space: false,
+  trim_offsets: false,
+  use_regex: true,
+};
 
 /** Reads the `pre_tokenizer` of a `tokenizer.json`: null, or ByteLevel without an added space. */
 export function readPreTokenizer(json: unknown): PreTokenizer {

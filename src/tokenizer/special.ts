@@ -71,8 +71,10 @@ export class AddedTokens {
     const key = JSON.stringify([normalized, allowed === "all", names]);
     let matcher = this.#matchers.get(key);
     if (matcher === undefined) {
-      const chosen = this.list.filter((added) =>
-        added.normalized === normalized && (!added.special || allowed === "all" || names?.includes(added.content)));
+      const chosen = this.list.filter(
+        (added) =>
+          added.normalized === normalized && (!added.special || allowed === "all" || names?.includes(added.content)),
+      );
       matcher = new Matcher(chosen, normalized ? this.#normalizer : undefined);
       if (this.#matchers.size > 16) this.#matchers.clear(); // callers vary little; a hostile one must not fill memory
       this.#matchers.set(key, matcher);
@@ -82,13 +84,23 @@ export class AddedTokens {
 
   #checkNames(allowed: Iterable<string>): string[] {
     if (typeof allowed === "string" || typeof allowed?.[Symbol.iterator] !== "function") {
-      throw new ConfigError(`encode: allowedSpecial must be "all" or a list of special tokens, got ${JSON.stringify(allowed)}`);
+      throw new ConfigError(
+        `encode: allowedSpecial must be "all" or a list of special tokens, got ${JSON.stringify(allowed)}`,
+      );
     }
     const names = [...new Set(allowed)].sort();
     for (const name of names) {
       if (this.#byContent.has(name)) continue;
-      const known = this.list.filter((added) => added.special).slice(0, 20).map((added) => added.content).join(" ") || "none";
-      throw new ConfigError(`encode: allowedSpecial names ${JSON.stringify(name)}, which is no special token; special tokens: ${known}`, { name });
+      const known =
+        this.list
+          .filter((added) => added.special)
+          .slice(0, 20)
+          .map((added) => added.content)
+          .join(" ") || "none";
+      throw new ConfigError(
+        `encode: allowedSpecial names ${JSON.stringify(name)}, which is no special token; special tokens: ${known}`,
+        { name },
+      );
     }
     return names;
   }
@@ -158,11 +170,21 @@ export function readAddedTokens(json: unknown): AddedToken[] {
     if (flag("single_word")) throw unsupported(`${where}.single_word`, true, "false");
     if (contents.has(content) || ids.has(id)) {
       const entry = `${JSON.stringify(content)}, id ${id}`;
-      throw new FormatError(`tokenizer.json: ${where} (${entry}) repeats the content or id of an earlier one`, { id, content });
+      throw new FormatError(`tokenizer.json: ${where} (${entry}) repeats the content or id of an earlier one`, {
+        id,
+        content,
+      });
     }
     contents.add(content);
     ids.add(id);
-    return { id, content, special, normalized: flag("normalized", !special), lstrip: flag("lstrip"), rstrip: flag("rstrip") };
+    return {
+      id,
+      content,
+      special,
+      normalized: flag("normalized", !special),
+      lstrip: flag("lstrip"),
+      rstrip: flag("rstrip"),
+    };
   });
 }
 

@@ -39,7 +39,10 @@ export class ByteStreamDecoder implements StreamDecoder {
   #index = 0;
 
   /** `bytesOf` gives the bytes of a token and throws for an unknown id; `strip` is what the text loses at its start. */
-  constructor(bytesOf: (token: number, index: number) => Uint8Array, strip: { readonly text: string; readonly count: number }) {
+  constructor(
+    bytesOf: (token: number, index: number) => Uint8Array,
+    strip: { readonly text: string; readonly count: number },
+  ) {
     this.#bytesOf = bytesOf;
     this.#strip = strip;
     this.#toStrip = strip.count;

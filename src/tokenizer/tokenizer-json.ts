@@ -6,7 +6,16 @@ import { FormatError } from "../errors.ts";
 import { type BPEModelParts, BPETokenizer } from "./bpe.ts";
 import { CharTokenizer } from "./char.ts";
 import { readDecoder } from "./decode.ts";
-import { type JSONObject, malformed, readArray, readBoolean, readInteger, readObject, readString, unsupported } from "./json.ts";
+import {
+  type JSONObject,
+  malformed,
+  readArray,
+  readBoolean,
+  readInteger,
+  readObject,
+  readString,
+  unsupported,
+} from "./json.ts";
 import { readNormalizer } from "./normalize.ts";
 import { readPostProcessor } from "./post-process.ts";
 import { readPreTokenizer } from "./pre-tokenize.ts";
@@ -29,7 +38,8 @@ import type { Merge } from "./train.ts";
 export function tokenizerFromJSON(json: object | string): BPETokenizer | CharTokenizer {
   const spec = readObject(typeof json === "string" ? parse(json) : json, "the content");
   const modelSpec = readObject(spec.model, "model");
-  if (modelSpec.type !== undefined && modelSpec.type !== "BPE") throw unsupported("model of type", modelSpec.type, "BPE");
+  if (modelSpec.type !== undefined && modelSpec.type !== "BPE")
+    throw unsupported("model of type", modelSpec.type, "BPE");
   const preTokenizer = readPreTokenizer(spec.pre_tokenizer);
   const parts = {
     addedTokens: readAddedTokens(spec.added_tokens),
@@ -40,9 +50,15 @@ export function tokenizerFromJSON(json: object | string): BPETokenizer | CharTok
   };
   const model = readModel(modelSpec, preTokenizer.byteLevel);
   const added = new Set(parts.addedTokens.map(({ content }) => content));
-  const isChar = spec.normalizer == null && spec.pre_tokenizer == null && spec.post_processor == null
-    && readObject(spec.decoder, "decoder").type === "Fuse" && model.merges.length === 0 && !model.unkToken && !model.byteFallback
-    && [...model.vocab.keys()].every((spelling) => added.has(spelling) || [...spelling].length === 1);
+  const isChar =
+    spec.normalizer == null &&
+    spec.pre_tokenizer == null &&
+    spec.post_processor == null &&
+    readObject(spec.decoder, "decoder").type === "Fuse" &&
+    model.merges.length === 0 &&
+    !model.unkToken &&
+    !model.byteFallback &&
+    [...model.vocab.keys()].every((spelling) => added.has(spelling) || [...spelling].length === 1);
   return isChar ? new CharTokenizer(model.vocab, parts.addedTokens) : new BPETokenizer(parts, model);
 }
 
@@ -58,7 +74,8 @@ function readModel(spec: JSONObject, byteLevel: boolean): BPEModelParts {
   for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) {
     if (spec[name]) throw unsupported(`model.${name}`, spec[name], "null");
   }
-  if (readBoolean(spec.ignore_merges, "model.ignore_merges", false)) throw unsupported("model.ignore_merges", true, "false");
+  if (readBoolean(spec.ignore_merges, "model.ignore_merges", false))
+    throw unsupported("model.ignore_merges", true, "false");
   const vocab = new Map<string, number>();
   for (const [spelling, id] of Object.entries(readObject(spec.vocab, "model.vocab"))) {
     vocab.set(spelling, readInteger(id, `model.vocab[${JSON.stringify(spelling)}]`));
@@ -66,7 +83,8 @@ function readModel(spec: JSONObject, byteLevel: boolean): BPEModelParts {
   const merges = readArray(spec.merges, "model.merges").map(readMerge);
   const fuseUnk = readBoolean(spec.fuse_unk, "model.fuse_unk", false);
   const byteFallback = readBoolean(spec.byte_fallback, "model.byte_fallback", false);
-  const unkToken = spec.unk_token === undefined || spec.unk_token === null ? undefined : readString(spec.unk_token, "model.unk_token");
+  const unkToken =
+    spec.unk_token === undefined || spec.unk_token === null ? undefined : readString(spec.unk_token, "model.unk_token");
   return { vocab, merges, byteLevel, unkToken, fuseUnk, byteFallback };
 }
 

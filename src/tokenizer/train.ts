@@ -35,21 +35,32 @@ export interface LearntBPE {
   readonly merges: readonly Merge[];
 }
 
-const OPTIONS: readonly string[] = ["vocabSize", "specialTokens", "minFrequency", "initialAlphabet", "onProgress", "signal"];
+const OPTIONS: readonly string[] = [
+  "vocabSize",
+  "specialTokens",
+  "minFrequency",
+  "initialAlphabet",
+  "onProgress",
+  "signal",
+];
 const PROGRESS_EVERY = 64;
 
 /** Learns a byte-level vocabulary; `BPETokenizer.train` documents it. Memory grows with the number of distinct words. */
 export function learnBPE(text: string | Iterable<string>, o: BPETrainOptions): LearntBPE {
   const specialTokens = checkTrainOptions(o);
   const wordCounts = countWords(text, o.signal);
-  if (wordCounts.size === 0) throw new ConfigError("train: the text is empty; pass the text to learn from, or a list of texts");
+  if (wordCounts.size === 0)
+    throw new ConfigError("train: the text is empty; pass the text to learn from, or a list of texts");
   const vocab = new Map(specialTokens.map((special, id) => [special, id]));
   const special = new Set(specialTokens);
   for (const symbol of alphabet(wordCounts, o.initialAlphabet ?? "bytes")) vocab.set(symbol, vocab.size);
   const total = o.vocabSize - vocab.size;
   if (total < 0) {
     const need = `${special.size} special tokens and ${vocab.size - special.size} bytes need ${vocab.size}`;
-    throw new ConfigError(`train: vocabSize ${o.vocabSize} is too small: ${need}`, { vocabSize: o.vocabSize, needed: vocab.size });
+    throw new ConfigError(`train: vocabSize ${o.vocabSize} is too small: ${need}`, {
+      vocabSize: o.vocabSize,
+      needed: vocab.size,
+    });
   }
   const spellings = [...vocab.keys()];
   const merges: Merge[] = [];
@@ -70,7 +81,8 @@ export function learnBPE(text: string | Iterable<string>, o: BPETrainOptions): L
       vocab.set(left + right, id);
       spellings.push(left + right);
     }
-    if (known === undefined || !merges.some((merge) => merge[0] === left && merge[1] === right)) merges.push([left, right]);
+    if (known === undefined || !merges.some((merge) => merge[0] === left && merge[1] === right))
+      merges.push([left, right]);
     corpus.merge(pair, id);
     if (merges.length % PROGRESS_EVERY === 0) o.onProgress?.({ merges: merges.length, total });
   }
@@ -83,7 +95,9 @@ function checkTrainOptions(o: BPETrainOptions): readonly string[] {
   checkInteger("train", "vocabSize", o?.vocabSize, 1, MAX_ID + 1);
   if (o.minFrequency !== undefined) checkInteger("train", "minFrequency", o.minFrequency, 1);
   if (o.initialAlphabet !== undefined && o.initialAlphabet !== "bytes" && o.initialAlphabet !== "observed") {
-    throw new ConfigError(`train: initialAlphabet must be "bytes" or "observed", got ${JSON.stringify(o.initialAlphabet)}`);
+    throw new ConfigError(
+      `train: initialAlphabet must be "bytes" or "observed", got ${JSON.stringify(o.initialAlphabet)}`,
+    );
   }
   if (o.onProgress !== undefined && typeof o.onProgress !== "function") {
     throw new ConfigError(`train: onProgress must be a function, got ${typeof o.onProgress}`);
@@ -94,13 +108,17 @@ function checkTrainOptions(o: BPETrainOptions): readonly string[] {
 /** Checks a list of special tokens for training: strings of two characters or more, none of them twice. */
 export function checkSpecialTokens(specialTokens: readonly string[] | undefined): readonly string[] {
   if (specialTokens === undefined) return [];
-  if (!Array.isArray(specialTokens)) throw new ConfigError(`train: specialTokens must be a list of strings, got ${typeof specialTokens}`);
+  if (!Array.isArray(specialTokens))
+    throw new ConfigError(`train: specialTokens must be a list of strings, got ${typeof specialTokens}`);
   for (const [i, special] of specialTokens.entries()) {
     if (typeof special !== "string" || [...special].length < 2) {
       const got = JSON.stringify(special);
-      throw new ConfigError(`train: specialTokens[${i}] must be a string of at least two characters, such as "<|endoftext|>", got ${got}`);
+      throw new ConfigError(
+        `train: specialTokens[${i}] must be a string of at least two characters, such as "<|endoftext|>", got ${got}`,
+      );
     }
-    if (specialTokens.indexOf(special) < i) throw new ConfigError(`train: specialTokens has ${JSON.stringify(special)} twice`, { special });
+    if (specialTokens.indexOf(special) < i)
+      throw new ConfigError(`train: specialTokens has ${JSON.stringify(special)} twice`, { special });
   }
   return specialTokens;
 }
@@ -109,12 +127,16 @@ export function checkSpecialTokens(specialTokens: readonly string[] | undefined)
 export function* eachText(text: string | Iterable<string>): Generator<string> {
   const texts = typeof text === "string" ? [text] : text;
   if (typeof texts?.[Symbol.iterator] !== "function") {
-    throw new ConfigError(`train: text must be a string or a list of strings, got ${texts === null ? "null" : typeof texts}`);
+    throw new ConfigError(
+      `train: text must be a string or a list of strings, got ${texts === null ? "null" : typeof texts}`,
+    );
   }
   let index = 0;
   for (const part of texts) {
     if (typeof part !== "string") {
-      throw new ConfigError(`train: text ${index} must be a string, got ${part === null ? "null" : typeof part}`, { index });
+      throw new ConfigError(`train: text ${index} must be a string, got ${part === null ? "null" : typeof part}`, {
+        index,
+      });
     }
     yield part.replace(/\p{Surrogate}/gu, "\uFFFD");
     index++;
@@ -164,7 +186,10 @@ class Corpus {
   constructor(wordCounts: ReadonlyMap<string, number>, vocab: ReadonlyMap<string, number>) {
     const idOfByte = byteSymbols.map((symbol) => vocab.get(symbol) as number);
     // Most frequent first, and of equals the lower pair of ids, as the Hugging Face trainer breaks ties.
-    this.#queue = new Heap((a, b) => (b.count - a.count || this.left[a.pair] - this.left[b.pair] || this.right[a.pair] - this.right[b.pair]) < 0);
+    this.#queue = new Heap(
+      (a, b) =>
+        (b.count - a.count || this.left[a.pair] - this.left[b.pair] || this.right[a.pair] - this.right[b.pair]) < 0,
+    );
     const encoder = new TextEncoder();
     const words = Array.from(wordCounts.keys(), (word) => encoder.encode(word));
     this.#symbols = new Int32Array(words.reduce((size, bytes) => size + bytes.length, 0));

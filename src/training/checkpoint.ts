@@ -30,8 +30,12 @@ const FORMAT = "heed-checkpoint-1";
 export async function saveCheckpoint(state: TrainingState, target: string | Map<string, Uint8Array>): Promise<void> {
   const bytes = encodeCheckpoint(state);
   if (target instanceof Map) target.set(FILE, bytes);
-  else if (typeof target === "string") await writeFolder("saveCheckpoint", target, { files: new Map([[FILE, bytes]]), removed: [] });
-  else throw new ConfigError(`saveCheckpoint: the target must be the path of a folder or a Map, got ${target === null ? "null" : typeof target}`);
+  else if (typeof target === "string")
+    await writeFolder("saveCheckpoint", target, { files: new Map([[FILE, bytes]]), removed: [] });
+  else
+    throw new ConfigError(
+      `saveCheckpoint: the target must be the path of a folder or a Map, got ${target === null ? "null" : typeof target}`,
+    );
 }
 
 /**
@@ -41,7 +45,10 @@ export async function saveCheckpoint(state: TrainingState, target: string | Map<
  */
 export async function loadCheckpoint(source: string | ReadonlyMap<string, Uint8Array>): Promise<TrainingState> {
   const files = await openSource("loadCheckpoint", source);
-  if ((await files.size(FILE)) === undefined) throw new FileError(`loadCheckpoint: there is no ${FILE} in ${files.place}; saveCheckpoint makes it`, { place: files.place });
+  if ((await files.size(FILE)) === undefined)
+    throw new FileError(`loadCheckpoint: there is no ${FILE} in ${files.place}; saveCheckpoint makes it`, {
+      place: files.place,
+    });
   return decodeCheckpoint(await files.read(FILE), FILE);
 }
 
@@ -64,7 +71,10 @@ export function encodeCheckpoint({ parameters, optimizer, batchRandom, dropoutRa
 export function decodeCheckpoint(bytes: Uint8Array, name = "checkpoint"): TrainingState {
   const file = readSafetensors(bytes, { name });
   if (file.metadata.format !== FORMAT) {
-    throw new FormatError(`${name}: not a checkpoint of heed (format "${file.metadata.format ?? "none"}", expected "${FORMAT}"); a model folder is opened with loadModel`, { format: file.metadata.format });
+    throw new FormatError(
+      `${name}: not a checkpoint of heed (format "${file.metadata.format ?? "none"}", expected "${FORMAT}"); a model folder is opened with loadModel`,
+      { format: file.metadata.format },
+    );
   }
   const { step, batchRandom, dropoutRandom } = readProgress(file.metadata.progress, name);
   return {
@@ -81,7 +91,10 @@ function readGroup(file: SafetensorsFile, group: string): Map<string, Float32Arr
   return new Map(names.map((name) => [name.slice(prefix.length), file.tensor(name).data.slice()]));
 }
 
-function readProgress(text: string | undefined, name: string): { step: number; batchRandom: RandomState; dropoutRandom: RandomState } {
+function readProgress(
+  text: string | undefined,
+  name: string,
+): { step: number; batchRandom: RandomState; dropoutRandom: RandomState } {
   let progress: unknown;
   try {
     progress = JSON.parse(text ?? "");
@@ -89,11 +102,19 @@ function readProgress(text: string | undefined, name: string): { step: number; b
     throw new FormatError(`${name}: metadata "progress" is not JSON`);
   }
   const { step, batchRandom, dropoutRandom } = (progress ?? {}) as Record<string, unknown>;
-  if (!Number.isSafeInteger(step) || (step as number) < 0) throw new FormatError(`${name}: metadata "progress" needs a step, got ${JSON.stringify(step)}`);
-  return { step: step as number, batchRandom: readRandom(batchRandom, name), dropoutRandom: readRandom(dropoutRandom, name) };
+  if (!Number.isSafeInteger(step) || (step as number) < 0)
+    throw new FormatError(`${name}: metadata "progress" needs a step, got ${JSON.stringify(step)}`);
+  return {
+    step: step as number,
+    batchRandom: readRandom(batchRandom, name),
+    dropoutRandom: readRandom(dropoutRandom, name),
+  };
 }
 
 function readRandom(state: unknown, name: string): RandomState {
-  if (Array.isArray(state) && state.length === 4 && state.every((word) => Number.isInteger(word))) return state as unknown as RandomState;
-  throw new FormatError(`${name}: metadata "progress" needs random states of four whole numbers, got ${JSON.stringify(state)}`);
+  if (Array.isArray(state) && state.length === 4 && state.every((word) => Number.isInteger(word)))
+    return state as unknown as RandomState;
+  throw new FormatError(
+    `${name}: metadata "progress" needs random states of four whole numbers, got ${JSON.stringify(state)}`,
+  );
 }

@@ -23,7 +23,10 @@ export function batchAt(tokens: ArrayLike<number>, starts: readonly number[], se
 }
 
 /** Splits tokens into a part to learn from and the last `fraction` to be judged by. */
-export function splitTokens(tokens: ArrayLike<number>, fraction: number): { train: Int32Array; validation: Int32Array } {
+export function splitTokens(
+  tokens: ArrayLike<number>,
+  fraction: number,
+): { train: Int32Array; validation: Int32Array } {
   const all = Int32Array.from(tokens);
   const cut = Math.floor(all.length * (1 - fraction));
   return { train: all.subarray(0, cut), validation: all.subarray(cut) };
@@ -36,14 +39,22 @@ export function splitTokens(tokens: ArrayLike<number>, fraction: number): { trai
  */
 export function checkTokens(operation: string, tokens: ArrayLike<number>, seqLen: number, vocabSize: number): void {
   if (typeof tokens !== "object" || tokens === null || typeof tokens.length !== "number") {
-    throw new ConfigError(`${operation}: tokens must be a list of ids, as tokenizer.encode gives it, got ${tokens === null ? "null" : typeof tokens}`);
+    throw new ConfigError(
+      `${operation}: tokens must be a list of ids, as tokenizer.encode gives it, got ${tokens === null ? "null" : typeof tokens}`,
+    );
   }
   if (tokens.length <= seqLen) {
-    throw new ConfigError(`${operation}: needs more than seqLen = ${seqLen} tokens, got ${tokens.length}; give more text or a smaller seqLen`, { tokens: tokens.length, seqLen });
+    throw new ConfigError(
+      `${operation}: needs more than seqLen = ${seqLen} tokens, got ${tokens.length}; give more text or a smaller seqLen`,
+      { tokens: tokens.length, seqLen },
+    );
   }
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     if (Number.isInteger(token) && token >= 0 && token < vocabSize) continue;
-    throw new ConfigError(`${operation}: token ${String(token)} at position ${i} is not in the model's vocabulary of ${vocabSize}; build the model with vocabSize: tokenizer.vocabSize`, { token, position: i, vocabSize });
+    throw new ConfigError(
+      `${operation}: token ${String(token)} at position ${i} is not in the model's vocabulary of ${vocabSize}; build the model with vocabSize: tokenizer.vocabSize`,
+      { token, position: i, vocabSize },
+    );
   }
 }

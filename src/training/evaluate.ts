@@ -24,7 +24,11 @@ export interface EvaluateOptions {
  *
  * @throws ConfigError if there are too few tokens for one window, or one is not in the vocabulary
  */
-export async function evaluate(model: Transformer, tokens: ArrayLike<number>, options: EvaluateOptions = {}): Promise<number> {
+export async function evaluate(
+  model: Transformer,
+  tokens: ArrayLike<number>,
+  options: EvaluateOptions = {},
+): Promise<number> {
   checkOptions("evaluate", options, ["seqLen", "batchSize", "maxWindows", "signal"]);
   const { seqLen = model.config.contextLength, batchSize = 16, maxWindows = Infinity, signal } = options;
   checkInteger("evaluate", "seqLen", seqLen, 1, model.config.contextLength);

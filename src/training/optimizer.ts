@@ -57,14 +57,20 @@ export class AdamW {
     for (const [name, value] of Object.entries({ beta1, beta2 })) checkNumber("AdamW", name, value, 0, 1 - 1e-9);
     checkNumber("AdamW", "eps", eps, 0);
     checkNumber("AdamW", "weightDecay", weightDecay, 0);
-    if (decay !== "matrices" && decay !== "all") throw new ConfigError(`AdamW: decay must be "matrices" or "all", got ${String(decay)}`, { decay });
+    if (decay !== "matrices" && decay !== "all")
+      throw new ConfigError(`AdamW: decay must be "matrices" or "all", got ${String(decay)}`, { decay });
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#eps = eps;
     let largest = 0;
     for (const [name, parameter] of parameters) {
       const decays = decay === "all" || parameter.shape.length >= 2;
-      this.#moments.set(name, { parameter, m: new Float32Array(parameter.size), v: new Float32Array(parameter.size), weightDecay: decays ? weightDecay : 0 });
+      this.#moments.set(name, {
+        parameter,
+        m: new Float32Array(parameter.size),
+        v: new Float32Array(parameter.size),
+        weightDecay: decays ? weightDecay : 0,
+      });
       largest = Math.max(largest, parameter.size);
     }
     this.#next = [new Float32Array(largest), new Float32Array(largest), new Float32Array(largest)];
@@ -82,8 +88,28 @@ export class AdamW {
     for (const { parameter, m, v, weightDecay } of this.#moments.values()) {
       if (parameter.grad === null) continue;
       const [nextParameter, nextM, nextV] = this.#next.map((array) => array.subarray(0, parameter.size));
-      const scalars = { learningRate, beta1: this.#beta1, beta2: this.#beta2, eps: this.#eps, weightDecay, correction1, correction2, gradScale };
-      kernels().adamW(nextParameter, nextM, nextV, parameter.data, parameter.grad.data, m, v, scalars, 0, parameter.size);
+      const scalars = {
+        learningRate,
+        beta1: this.#beta1,
+        beta2: this.#beta2,
+        eps: this.#eps,
+        weightDecay,
+        correction1,
+        correction2,
+        gradScale,
+      };
+      kernels().adamW(
+        nextParameter,
+        nextM,
+        nextV,
+        parameter.data,
+        parameter.grad.data,
+        m,
+        v,
+        scalars,
+        0,
+        parameter.size,
+      );
       parameter.data.set(nextParameter);
       m.set(nextM);
       v.set(nextV);
@@ -97,7 +123,8 @@ export class AdamW {
 
   /** A copy of everything that the next step depends on, but for the parameters themselves. */
   state(): OptimizerState {
-    const copy = (key: "m" | "v"): Map<string, Float32Array> => new Map([...this.#moments].map(([name, moments]) => [name, moments[key].slice()]));
+    const copy = (key: "m" | "v"): Map<string, Float32Array> =>
+      new Map([...this.#moments].map(([name, moments]) => [name, moments[key].slice()]));
     return { step: this.#step, m: copy("m"), v: copy("v") };
   }
 
@@ -106,7 +133,10 @@ export class AdamW {
     for (const [name, moments] of this.#moments) {
       const [first, second] = [m.get(name), v.get(name)];
       if (first?.length !== moments.m.length || second?.length !== moments.v.length) {
-        throw new ConfigError(`AdamW.restore: the state does not fit parameter "${name}" of ${moments.m.length} numbers; it belongs to another model`, { name });
+        throw new ConfigError(
+          `AdamW.restore: the state does not fit parameter "${name}" of ${moments.m.length} numbers; it belongs to another model`,
+          { name },
+        );
       }
       moments.m.set(first);
       moments.v.set(second);

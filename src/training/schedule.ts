@@ -20,7 +20,10 @@ export interface Schedule {
  *
  * @param step counts from 0
  */
-export function learningRateAt(step: number, { learningRate, minLearningRate, warmupSteps, maxSteps }: Schedule): number {
+export function learningRateAt(
+  step: number,
+  { learningRate, minLearningRate, warmupSteps, maxSteps }: Schedule,
+): number {
   if (step < warmupSteps) return (learningRate * (step + 1)) / (warmupSteps + 1);
   if (step >= maxSteps) return minLearningRate;
   const share = (step - warmupSteps) / Math.max(1, maxSteps - warmupSteps);

@@ -82,8 +82,21 @@ type Settings = Required<Omit<TrainOptions, keyof AdamWOptions | "signal" | "res
 };
 
 const OWN = [
-  "maxSteps", "batchSize", "seqLen", "accumulationSteps", "learningRate", "minLearningRate", "warmupSteps", "gradClip",
-  "labelSmoothing", "validation", "evalEvery", "evalWindows", "seed", "signal", "resume",
+  "maxSteps",
+  "batchSize",
+  "seqLen",
+  "accumulationSteps",
+  "learningRate",
+  "minLearningRate",
+  "warmupSteps",
+  "gradClip",
+  "labelSmoothing",
+  "validation",
+  "evalEvery",
+  "evalWindows",
+  "seed",
+  "signal",
+  "resume",
 ] as const;
 const ADAMW = ["beta1", "beta2", "eps", "weightDecay", "decay"] as const;
 
@@ -105,7 +118,8 @@ export class Training implements AsyncIterable<TrainStep> {
 
   /** The steps. A training can be read once. */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainStep, void> {
-    if (this.#run !== null) throw new ConfigError("train: this training has already been read; call train again, with resume to continue");
+    if (this.#run !== null)
+      throw new ConfigError("train: this training has already been read; call train again, with resume to continue");
     const settings = resolve(this.#model, this.#tokens, this.#options);
     this.#run = new TrainingRun(this.#model, settings, this.#options.resume);
     yield* this.#run.steps(this.#options.signal);
@@ -211,26 +225,47 @@ class TrainingRun {
 
   #diverged(loss: number, gradNorm: number): never {
     this.#optimizer.zeroGrad();
-    throw new HeedError("diverged", `train: step ${this.#step + 1} has loss ${loss} and gradient norm ${gradNorm}; the model is as it was before it. Lower learningRate or set gradClip`, { step: this.#step + 1, loss, gradNorm });
+    throw new HeedError(
+      "diverged",
+      `train: step ${this.#step + 1} has loss ${loss} and gradient norm ${gradNorm}; the model is as it was before it. Lower learningRate or set gradClip`,
+      { step: this.#step + 1, loss, gradNorm },
+    );
   }
 
   async #evaluate(report: TrainStep, signal: AbortSignal | undefined): Promise<void> {
     const { validationTokens, batchSize, seqLen, evalWindows } = this.#settings;
     if (validationTokens === null) return;
-    report.validationLoss = await evaluate(this.#model, validationTokens, { batchSize, seqLen, maxWindows: evalWindows, signal });
+    report.validationLoss = await evaluate(this.#model, validationTokens, {
+      batchSize,
+      seqLen,
+      maxWindows: evalWindows,
+      signal,
+    });
   }
 }
 
 /** Checks options and fills in defaults. */
 function resolve(model: Transformer, tokens: ArrayLike<number>, options: TrainOptions): Settings {
   checkOptions("train", options, [...OWN, ...ADAMW]);
-  const { maxSteps = 1000, batchSize = 16, seqLen = model.config.contextLength, accumulationSteps = 1, seed = 0, labelSmoothing = 0, gradClip = 1 } = options;
-  for (const [name, value] of Object.entries({ maxSteps, batchSize, accumulationSteps })) checkInteger("train", name, value, 1);
+  const {
+    maxSteps = 1000,
+    batchSize = 16,
+    seqLen = model.config.contextLength,
+    accumulationSteps = 1,
+    seed = 0,
+    labelSmoothing = 0,
+    gradClip = 1,
+  } = options;
+  for (const [name, value] of Object.entries({ maxSteps, batchSize, accumulationSteps }))
+    checkInteger("train", name, value, 1);
   checkInteger("train", "seqLen", seqLen, 1, model.config.contextLength);
   checkInteger("train", "seed", seed, Number.MIN_SAFE_INTEGER);
   checkNumber("train", "labelSmoothing", labelSmoothing, 0, 1);
   checkNumber("train", "gradClip", gradClip, 0);
-  if (options.resume !== undefined && !(options.resume?.parameters instanceof Map && options.resume.optimizer?.m instanceof Map)) {
+  if (
+    options.resume !== undefined &&
+    !(options.resume?.parameters instanceof Map && options.resume.optimizer?.m instanceof Map)
+  ) {
     throw new ConfigError("train: resume must be a state, as training.state() or loadCheckpoint gives it");
   }
   const schedule = resolveSchedule(options, maxSteps);
@@ -238,7 +273,19 @@ function resolve(model: Transformer, tokens: ArrayLike<number>, options: TrainOp
   checkInteger("train", "evalEvery", evalEvery, 1);
   checkInteger("train", "evalWindows", evalWindows, 1);
   const adamW = Object.fromEntries(ADAMW.map((key) => [key, options[key]])) as AdamWOptions;
-  return { ...schedule, batchSize, seqLen, accumulationSteps, seed, labelSmoothing, gradClip, evalEvery, evalWindows, adamW, ...resolveTokens(model, tokens, seqLen, options) };
+  return {
+    ...schedule,
+    batchSize,
+    seqLen,
+    accumulationSteps,
+    seed,
+    labelSmoothing,
+    gradClip,
+    evalEvery,
+    evalWindows,
+    adamW,
+    ...resolveTokens(model, tokens, seqLen, options),
+  };
 }
 
 function resolveSchedule(options: TrainOptions, maxSteps: number): Schedule {
@@ -250,11 +297,19 @@ function resolveSchedule(options: TrainOptions, maxSteps: number): Schedule {
   return { learningRate, minLearningRate, warmupSteps, maxSteps };
 }
 
-function resolveTokens(model: Transformer, tokens: ArrayLike<number>, seqLen: number, options: TrainOptions): { trainTokens: ArrayLike<number>; validationTokens: ArrayLike<number> | null } {
+function resolveTokens(
+  model: Transformer,
+  tokens: ArrayLike<number>,
+  seqLen: number,
+  options: TrainOptions,
+): { trainTokens: ArrayLike<number>; validationTokens: ArrayLike<number> | null } {
   const { vocabSize } = model.config;
   const { validation } = options;
   const stray = (["evalEvery", "evalWindows"] as const).find((key) => options[key] !== undefined);
-  if (validation === undefined && stray !== undefined) throw new ConfigError(`train: ${stray} needs validation: a share of the tokens, such as 0.1, or other tokens`, { option: stray });
+  if (validation === undefined && stray !== undefined)
+    throw new ConfigError(`train: ${stray} needs validation: a share of the tokens, such as 0.1, or other tokens`, {
+      option: stray,
+    });
   checkTokens("train", tokens, seqLen, vocabSize);
   if (validation === undefined) return { trainTokens: tokens, validationTokens: null };
   if (typeof validation !== "number") {
@@ -263,6 +318,7 @@ function resolveTokens(model: Transformer, tokens: ArrayLike<number>, seqLen: nu
   }
   checkNumber("train", "validation", validation, Number.MIN_VALUE, 1 - 1e-9);
   const parts = splitTokens(tokens, validation);
-  for (const [name, part] of Object.entries(parts)) checkTokens(`train: ${name} part of the tokens`, part, seqLen, vocabSize);
+  for (const [name, part] of Object.entries(parts))
+    checkTokens(`train: ${name} part of the tokens`, part, seqLen, vocabSize);
   return { trainTokens: parts.train, validationTokens: parts.validation };
 }

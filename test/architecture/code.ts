@@ -4,18 +4,37 @@ import { type Rule, type Source, isDeferred, isIn, isReference, nodes, report } 
 
 /** Functions whose last bits ECMAScript leaves to the engine ("implementation-approximated"). */
 const APPROXIMATED = new Set(
-  "acos acosh asin asinh atan atan2 atanh cbrt cos cosh exp expm1 hypot log log10 log1p log2 pow sin sinh tan tanh".split(" "),
+  "acos acosh asin asinh atan atan2 atanh cbrt cos cosh exp expm1 hypot log log10 log1p log2 pow sin sinh tan tanh".split(
+    " ",
+  ),
 );
-const PLATFORM = new Set(["process", "navigator", "fs", "window", "document", "location", "localStorage", "indexedDB", "Buffer", "require"]);
+const PLATFORM = new Set([
+  "process",
+  "navigator",
+  "fs",
+  "window",
+  "document",
+  "location",
+  "localStorage",
+  "indexedDB",
+  "Buffer",
+  "require",
+]);
 
 /** Every node of src, cli.ts aside if so wanted, that `judge` finds wrong. */
-function eachNode(sources: readonly Source[], withCli: boolean, judge: (node: ts.Node) => string | undefined): string[] {
-  return sources.filter((source) => isIn(source, "src") && (withCli || source.path !== "src/cli.ts")).flatMap((source) =>
-    nodes(source.tree).flatMap((node) => {
-      const what = judge(node);
-      return what === undefined ? [] : [report(source, node, what)];
-    }),
-  );
+function eachNode(
+  sources: readonly Source[],
+  withCli: boolean,
+  judge: (node: ts.Node) => string | undefined,
+): string[] {
+  return sources
+    .filter((source) => isIn(source, "src") && (withCli || source.path !== "src/cli.ts"))
+    .flatMap((source) =>
+      nodes(source.tree).flatMap((node) => {
+        const what = judge(node);
+        return what === undefined ? [] : [report(source, node, what)];
+      }),
+    );
 }
 
 /** `exp`, `log`, `sin` … are heed's own, so that results do not depend on the engine. */
@@ -33,7 +52,10 @@ export const chanceIsSeeded: Rule = (sources) => {
   return eachNode(sources, false, (node) => {
     if (!ts.isIdentifier(node)) return undefined;
     if (node.text === "Date" && isReference(node)) return "Date must not reach a result; time with performance.now()";
-    const isRandom = node.text === "random" && ts.isPropertyAccessExpression(node.parent) && node.parent.expression.getText() === "Math";
+    const isRandom =
+      node.text === "random" &&
+      ts.isPropertyAccessExpression(node.parent) &&
+      node.parent.expression.getText() === "Math";
     return isRandom ? "Math.random cannot be seeded; use Random" : undefined;
   });
 };
@@ -52,12 +74,16 @@ export const errorsAreHeedErrors: Rule = (sources) => {
 
 /** The names of all classes of src that descend from HeedError. */
 function heedErrors(sources: readonly Source[]): Set<string> {
-  const classes = sources.filter((source) => isIn(source, "src")).flatMap((source) => nodes(source.tree).filter(ts.isClassDeclaration));
+  const classes = sources
+    .filter((source) => isIn(source, "src"))
+    .flatMap((source) => nodes(source.tree).filter(ts.isClassDeclaration));
   const kinds = new Set(["HeedError"]);
-  for (let before = 0; before !== kinds.size; ) {
+  for (let before = 0; before !== kinds.size;) {
     before = kinds.size;
     for (const { name, heritageClauses } of classes) {
-      const parent = heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)?.types[0].expression.getText();
+      const parent = heritageClauses
+        ?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)
+        ?.types[0].expression.getText();
       if (name && parent && kinds.has(parent)) kinds.add(name.text);
     }
   }
@@ -65,13 +91,19 @@ function heedErrors(sources: readonly Source[]): Set<string> {
 }
 
 function isText(node: ts.Expression): boolean {
-  return ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || (ts.isBinaryExpression(node) && (isText(node.left) || isText(node.right)));
+  return (
+    ts.isStringLiteralLike(node) ||
+    ts.isTemplateExpression(node) ||
+    (ts.isBinaryExpression(node) && (isText(node.left) || isText(node.right)))
+  );
 }
 
 /** A library is silent: only cli.ts writes to the console. */
 export const libraryIsSilent: Rule = (sources) => {
   return eachNode(sources, false, (node) => {
-    return ts.isIdentifier(node) && node.text === "console" && isReference(node) ? "console: only cli.ts writes output" : undefined;
+    return ts.isIdentifier(node) && node.text === "console" && isReference(node)
+      ? "console: only cli.ts writes output"
+      : undefined;
   });
 };
 

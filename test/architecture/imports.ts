@@ -68,8 +68,10 @@ export const backendsHaveOneDoor: Rule = (sources) => {
   return eachImport(sources, ({ path }, { target }) => {
     if (!target?.startsWith("src/backend/")) return undefined;
     const folder = /^src\/backend\/[^/]+\//.exec(target)?.[0];
-    if (folder && !path.startsWith(folder) && path !== "src/backend/current.ts") return `imports ${target}; only backend/current.ts may`;
-    if (!folder && !path.startsWith("src/backend/") && !BACKEND_FACE.includes(target)) return `imports ${target}, which is internal to backend/`;
+    if (folder && !path.startsWith(folder) && path !== "src/backend/current.ts")
+      return `imports ${target}; only backend/current.ts may`;
+    if (!folder && !path.startsWith("src/backend/") && !BACKEND_FACE.includes(target))
+      return `imports ${target}, which is internal to backend/`;
     return undefined;
   });
 };
@@ -86,7 +88,10 @@ export const nodeIsLazy: Rule = (sources) => {
 export const noCycles: Rule = (sources) => {
   const graph = new Map<string, string[]>();
   for (const source of sources.filter((each) => isIn(each, "src"))) {
-    graph.set(source.path, imports(source).flatMap(({ target, typeOnly }) => (target !== undefined && !typeOnly ? [target] : [])));
+    graph.set(
+      source.path,
+      imports(source).flatMap(({ target, typeOnly }) => (target !== undefined && !typeOnly ? [target] : [])),
+    );
   }
   const violations: string[] = [];
   const done = new Set<string>();
@@ -102,11 +107,16 @@ export const noCycles: Rule = (sources) => {
 };
 
 /** One line for each import of src that `judge` finds wrong. */
-function eachImport(sources: readonly Source[], judge: (source: Source, found: Import) => string | undefined): string[] {
-  return sources.filter((source) => isIn(source, "src")).flatMap((source) =>
-    imports(source).flatMap((found) => {
-      const what = judge(source, found);
-      return what === undefined ? [] : [report(source, found.node, what)];
-    }),
-  );
+function eachImport(
+  sources: readonly Source[],
+  judge: (source: Source, found: Import) => string | undefined,
+): string[] {
+  return sources
+    .filter((source) => isIn(source, "src"))
+    .flatMap((source) =>
+      imports(source).flatMap((found) => {
+        const what = judge(source, found);
+        return what === undefined ? [] : [report(source, found.node, what)];
+      }),
+    );
 }

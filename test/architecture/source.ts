@@ -36,13 +36,17 @@ export function parse(path: string, text: string): Source {
 /** Paths of all TypeScript files below a folder of the repository, from its root. */
 export function listFiles(folder: string): string[] {
   if (!existsSync(root + folder)) return [];
-  const paths = readdirSync(root + folder, { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path.replaceAll("\\", "/")}`);
+  const paths = readdirSync(root + folder, { recursive: true, encoding: "utf8" }).map(
+    (path) => `${folder}/${path.replaceAll("\\", "/")}`,
+  );
   return paths.filter((path) => path.endsWith(".ts") && !path.includes("/node_modules/")).sort();
 }
 
 /** Parses every TypeScript file of src, test, bench and examples. */
 export function readRepository(): Source[] {
-  return ["src", "test", "bench", "examples"].flatMap(listFiles).map((path) => parse(path, readFileSync(root + path, "utf8")));
+  return ["src", "test", "bench", "examples"]
+    .flatMap(listFiles)
+    .map((path) => parse(path, readFileSync(root + path, "utf8")));
 }
 
 /** Whether a file lies in one of these top-level folders. */
@@ -76,10 +80,14 @@ export function nodes(from: ts.SourceFile): ts.Node[] {
 /** All imports of a file. */
 export function imports(source: Source): Import[] {
   return nodes(source.tree).flatMap((node) => {
-    if (ts.isImportDeclaration(node)) return [describeImport(source, node, node.moduleSpecifier, node.importClause?.isTypeOnly ?? false, false)];
-    if (ts.isExportDeclaration(node) && node.moduleSpecifier) return [describeImport(source, node, node.moduleSpecifier, node.isTypeOnly, false)];
-    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return [describeImport(source, node, node.argument.literal, true, false)];
-    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) return [describeImport(source, node, node.arguments[0], false, true)];
+    if (ts.isImportDeclaration(node))
+      return [describeImport(source, node, node.moduleSpecifier, node.importClause?.isTypeOnly ?? false, false)];
+    if (ts.isExportDeclaration(node) && node.moduleSpecifier)
+      return [describeImport(source, node, node.moduleSpecifier, node.isTypeOnly, false)];
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument))
+      return [describeImport(source, node, node.argument.literal, true, false)];
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      return [describeImport(source, node, node.arguments[0], false, true)];
     return [];
   });
 }
@@ -99,7 +107,10 @@ export function comments(source: Source): { text: string; position: number }[] {
     const children = node.getChildren(source.tree); // tokens too, unlike forEachChild
     children.forEach(visit);
     if (children.length > 0) return;
-    const ranges = [...(ts.getLeadingCommentRanges(text, node.getFullStart()) ?? []), ...(ts.getTrailingCommentRanges(text, node.getEnd()) ?? [])];
+    const ranges = [
+      ...(ts.getLeadingCommentRanges(text, node.getFullStart()) ?? []),
+      ...(ts.getTrailingCommentRanges(text, node.getEnd()) ?? []),
+    ];
     for (const { pos, end } of ranges) found.set(pos, text.slice(pos, end));
   };
   visit(source.tree);
@@ -110,7 +121,11 @@ export function comments(source: Source): { text: string; position: number }[] {
 export function isDeferred(node: ts.Node): boolean {
   for (let at: ts.Node | undefined = node.parent; at; at = at.parent) {
     if (ts.isFunctionLike(at)) return true;
-    if (ts.isPropertyDeclaration(at) && !at.modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.StaticKeyword)) return true;
+    if (
+      ts.isPropertyDeclaration(at) &&
+      !at.modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.StaticKeyword)
+    )
+      return true;
   }
   return false;
 }
@@ -118,7 +133,8 @@ export function isDeferred(node: ts.Node): boolean {
 /** Whether an identifier reads a variable of that name, also as a member of `globalThis`; false for declarations, members and types. */
 export function isReference(node: ts.Identifier): boolean {
   const parent = node.parent;
-  if (ts.isPropertyAccessExpression(parent) && parent.name === node) return parent.expression.getText() === "globalThis";
+  if (ts.isPropertyAccessExpression(parent) && parent.name === node)
+    return parent.expression.getText() === "globalThis";
   if (ts.isShorthandPropertyAssignment(parent)) return true;
   if (ts.isTypeNode(parent) && !ts.isExpressionWithTypeArguments(parent)) return false;
   if (ts.isQualifiedName(parent) || ts.isImportSpecifier(parent) || ts.isExportSpecifier(parent)) return false;

@@ -30,13 +30,17 @@ export const fileNamesSaySomething: Rule = (sources) => {
 
 /** No variable, function or member is called utils, helper, manager, tmp or data2. */
 export const identifiersSaySomething: Rule = (sources) => {
-  return eachNode(sources, (node) => (ts.isIdentifier(node) && EMPTY_NAMES.has(node.text) ? `"${node.text}" says nothing about what it is` : undefined));
+  return eachNode(sources, (node) =>
+    ts.isIdentifier(node) && EMPTY_NAMES.has(node.text) ? `"${node.text}" says nothing about what it is` : undefined,
+  );
 };
 
 /** No type is `any`. */
 export const nothingIsAny: Rule = (sources) => {
   const strict = sources.filter(({ path }) => !ANY_ALLOWED.includes(path));
-  return eachNode(strict, (node) => (node.kind === ts.SyntaxKind.AnyKeyword ? "the type any; say what it is, or unknown" : undefined));
+  return eachNode(strict, (node) =>
+    node.kind === ts.SyntaxKind.AnyKeyword ? "the type any; say what it is, or unknown" : undefined,
+  );
 };
 
 /** No comment puts work off, and none silences the compiler; type tests may expect errors. */
@@ -44,7 +48,8 @@ export const commentsAreFinal: Rule = (sources) => {
   return sources.flatMap((source) =>
     comments(source).flatMap(({ text, position }) => {
       const silenced = SILENCED.exec(text);
-      if (silenced && !(silenced[1] === "expect-error" && isIn(source, "test"))) return [report(source, position, `${silenced[0]} silences the compiler`)];
+      if (silenced && !(silenced[1] === "expect-error" && isIn(source, "test")))
+        return [report(source, position, `${silenced[0]} silences the compiler`)];
       const later = LATER.exec(text);
       return later ? [report(source, position, `${later[0]}: do it now or open an issue`)] : [];
     }),

@@ -11,8 +11,16 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { expectError } from "../expect-error.ts";
 
 /** x² whose gradient is multiplied by `factor`, at one element only. */
-const squareWithError = (factor: number) => (x: Tensor): Tensor =>
-  record("square", x.data.map((value) => value * value), x.shape, [x], (gradOut) => [gradOut.map((g, i) => g * 2 * x.data[i] * (i === 4 ? factor : 1))]);
+const squareWithError =
+  (factor: number) =>
+  (x: Tensor): Tensor =>
+    record(
+      "square",
+      x.data.map((value) => value * value),
+      x.shape,
+      [x],
+      (gradOut) => [gradOut.map((g, i) => g * 2 * x.data[i] * (i === 4 ? factor : 1))],
+    );
 
 const x = randn([2, 3], new Random(1));
 
@@ -23,12 +31,15 @@ describe("gradCheck", () => {
     expect(result.maxError).toBeLessThan(1e-4);
   });
 
-  it.each([1.01, 0.99, 0, -1, NaN, Infinity])("rejects one that is wrong by the factor %d at one element, and says where", (factor) => {
-    const result = gradCheck(squareWithError(factor), [x]);
-    expect(result.ok).toBe(false);
-    expect(result.worst).toMatchObject({ input: 0, index: 4 });
-    expect(result.worst.numeric).toBeCloseTo(2 * x.data[4] * weightAt(4), 2);
-  });
+  it.each([1.01, 0.99, 0, -1, NaN, Infinity])(
+    "rejects one that is wrong by the factor %d at one element, and says where",
+    (factor) => {
+      const result = gradCheck(squareWithError(factor), [x]);
+      expect(result.ok).toBe(false);
+      expect(result.worst).toMatchObject({ input: 0, index: 4 });
+      expect(result.worst.numeric).toBeCloseTo(2 * x.data[4] * weightAt(4), 2);
+    },
+  );
 
   /** The weight that gradCheck gives to an element of the output. */
   function weightAt(index: number): number {
@@ -40,13 +51,20 @@ describe("gradCheck", () => {
   it("rejects a gradient that is missing", () => {
     const [a, b] = [ones([2]), ones([2])];
     const forgetful = (first: Tensor, second: Tensor): Tensor =>
-      record("mul", first.data.map((value, i) => value * second.data[i]), [2], [first, second], (gradOut) => [gradOut, null]);
+      record(
+        "mul",
+        first.data.map((value, i) => value * second.data[i]),
+        [2],
+        [first, second],
+        (gradOut) => [gradOut, null],
+      );
     const { ok, worst } = gradCheck(forgetful, [a, b]);
     expect([ok, worst.input, worst.analytic]).toEqual([false, 1, 0]);
   });
 
   it("sees a gradient that goes to the wrong element, which a plain sum would not", () => {
-    const reversed = (input: Tensor): Tensor => record("identity", input.data.slice(), input.shape, [input], (gradOut) => [gradOut.slice().reverse()]);
+    const reversed = (input: Tensor): Tensor =>
+      record("identity", input.data.slice(), input.shape, [input], (gradOut) => [gradOut.slice().reverse()]);
     expect(gradCheck(reversed, [x]).ok).toBe(false);
     expect(gradCheck((input) => sum(reversed(input)), [x]).ok).toBe(true);
   });
@@ -68,8 +86,20 @@ describe("gradCheck", () => {
 
   it("names what it cannot use", () => {
     expectError(() => gradCheck((y) => y, []), ConfigError, "gradCheck: needs at least one input");
-    expectError(() => gradCheck((y) => y, [x], { eps: 1 } as object), ConfigError, 'gradCheck: unknown option "eps"; known options: step, tolerance, seed');
-    expectError(() => gradCheck((y) => y, [x], { step: 0 }), ConfigError, /^gradCheck: step must be a number finite and >= /);
-    expectError(() => gradCheck((y) => y, [x], { tolerance: -1 }), ConfigError, "gradCheck: tolerance must be a number finite and >= 0, got -1");
+    expectError(
+      () => gradCheck((y) => y, [x], { eps: 1 } as object),
+      ConfigError,
+      'gradCheck: unknown option "eps"; known options: step, tolerance, seed',
+    );
+    expectError(
+      () => gradCheck((y) => y, [x], { step: 0 }),
+      ConfigError,
+      /^gradCheck: step must be a number finite and >= /,
+    );
+    expectError(
+      () => gradCheck((y) => y, [x], { tolerance: -1 }),
+      ConfigError,
+      "gradCheck: tolerance must be a number finite and >= 0, got -1",
+    );
   });
 });

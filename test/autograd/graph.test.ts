@@ -88,7 +88,11 @@ describe("backward", () => {
 
   it("needs gradOut for more than one number, of the same shape", () => {
     const y = mul(leaf(1, 2), 2);
-    expectError(() => y.backward(), ShapeError, "backward: needs gradOut for a tensor of shape [2]; only a single number has a default");
+    expectError(
+      () => y.backward(),
+      ShapeError,
+      "backward: needs gradOut for a tensor of shape [2]; only a single number has a default",
+    );
     expectError(() => y.backward(ones([2, 1])), ShapeError, "backward: gradOut is [2, 1], the tensor is [2]");
     reshape(mul(leaf(1), 2), [1, 1]).backward();
   });
@@ -123,9 +127,11 @@ describe("noGrad", () => {
     const inside = noGrad(() => mul(x, 2));
     expect([inside.requiresGrad, inside.node, inside.item()]).toEqual([false, null, 2]);
     expect(noGrad(() => isRecorded([x]))).toBe(false);
-    expect(() => noGrad(() => {
-      throw new RangeError("on purpose");
-    })).toThrow(RangeError);
+    expect(() =>
+      noGrad(() => {
+        throw new RangeError("on purpose");
+      }),
+    ).toThrow(RangeError);
     expect(mul(x, 2).requiresGrad).toBe(true);
   });
 
@@ -139,7 +145,10 @@ describe("noGrad", () => {
 
   it("inside a computation cuts the gradient there", () => {
     const x = leaf(3);
-    mul(x, noGrad(() => mul(x, x))).backward(); // x² counts as a constant
+    mul(
+      x,
+      noGrad(() => mul(x, x)),
+    ).backward(); // x² counts as a constant
     expect(x.grad?.item()).toBe(9);
   });
 });
@@ -163,7 +172,13 @@ describe("record", () => {
 
   it("is refused nothing: an operation of one's own takes part like any other", () => {
     const x = leaf(2);
-    const cube = record("cube", x.data.map((value) => value ** 3), x.shape, [x], (gradOut) => [gradOut.map((g, i) => g * 3 * x.data[i] ** 2)]);
+    const cube = record(
+      "cube",
+      x.data.map((value) => value ** 3),
+      x.shape,
+      [x],
+      (gradOut) => [gradOut.map((g, i) => g * 3 * x.data[i] ** 2)],
+    );
     mul(cube, 10).backward();
     expect(x.grad?.item()).toBe(120);
     expectError(() => x.backward(), ConfigError, /it is a leaf/);

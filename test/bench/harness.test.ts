@@ -75,10 +75,14 @@ describe("measuring", () => {
   it("waits for asynchronous runs", async () => {
     const clock = new FakeClock();
     const work = clock.work(4);
-    const { samples } = await measure(async () => {
-      await Promise.resolve();
-      return work();
-    }, settings, clock.read);
+    const { samples } = await measure(
+      async () => {
+        await Promise.resolve();
+        return work();
+      },
+      settings,
+      clock.read,
+    );
     expect(new Set(samples)).toEqual(new Set([4]));
   });
 
@@ -96,7 +100,16 @@ describe("cases", () => {
       fakeCase(clock, "fast", 5, { baseline: "slow" }),
       fakeCase(clock, "big", 20, { unit: "GFLOP/s", work: () => 3e9 }),
     );
-    expect(slow).toMatchObject({ kind: "measured", subject: "fake", rate: 500, medianMs: 20, q1Ms: 20, q3Ms: 20, minMs: 20, maxMs: 20 });
+    expect(slow).toMatchObject({
+      kind: "measured",
+      subject: "fake",
+      rate: 500,
+      medianMs: 20,
+      q1Ms: 20,
+      q3Ms: 20,
+      minMs: 20,
+      maxMs: 20,
+    });
     expect(slow).not.toHaveProperty("ratio");
     expect(fast).toMatchObject({ rate: 2000, baseline: "slow", ratio: 4 });
     expect(big).toMatchObject({ work: 3e9, rate: 150 });
@@ -122,7 +135,9 @@ describe("cases", () => {
 
   it("skips what cannot run here", async () => {
     const clock = new FakeClock();
-    expect(await runAll(clock, fakeCase(clock, "far", 1, { unavailable: "no data" }))).toEqual([{ kind: "skipped", subject: "fake", name: "far", reason: "no data" }]);
+    expect(await runAll(clock, fakeCase(clock, "far", 1, { unavailable: "no data" }))).toEqual([
+      { kind: "skipped", subject: "fake", name: "far", reason: "no data" },
+    ]);
     expect(clock.runs).toBe(0);
   });
 
@@ -130,15 +145,26 @@ describe("cases", () => {
     const clock = new FakeClock();
     const collect = (...cases: BenchCase[]): unknown => collectCases([{ name: "fake", cases }]);
     expect(() => collect(fakeCase(clock, "a", 1), fakeCase(clock, "a", 1))).toThrow('two cases are called "a"');
-    expect(() => collect(fakeCase(clock, "a", 1, { baseline: "b" }), fakeCase(clock, "b", 1))).toThrow('needs its baseline "b"');
-    expect(() => collect(fakeCase(clock, "a", 1), fakeCase(clock, "b", 1, { unit: "GB/s", baseline: "a" }))).toThrow("in GB/s");
+    expect(() => collect(fakeCase(clock, "a", 1, { baseline: "b" }), fakeCase(clock, "b", 1))).toThrow(
+      'needs its baseline "b"',
+    );
+    expect(() => collect(fakeCase(clock, "a", 1), fakeCase(clock, "b", 1, { unit: "GB/s", baseline: "a" }))).toThrow(
+      "in GB/s",
+    );
   });
 });
 
 describe("the command line", () => {
   const clock = new FakeClock();
   const cases = collectCases([
-    { name: "matmul", cases: [fakeCase(clock, "matmul naive 512³", 1), fakeCase(clock, "matmul 512³", 1, { baseline: "matmul naive 512³" }), fakeCase(clock, "A·B", 1)] },
+    {
+      name: "matmul",
+      cases: [
+        fakeCase(clock, "matmul naive 512³", 1),
+        fakeCase(clock, "matmul 512³", 1, { baseline: "matmul naive 512³" }),
+        fakeCase(clock, "A·B", 1),
+      ],
+    },
     { name: "inference", cases: [fakeCase(clock, "Decode", 1), fakeCase(clock, "prefill", 1)] },
   ]);
   const names = (...words: string[]): string[] => selectCases(cases, words).map(({ name }) => name);
@@ -160,7 +186,13 @@ describe("the command line", () => {
   });
 
   it("reads flags and words, and refuses what it does not know", () => {
-    expect(readArguments(["matmul", "--quick", "--json", "x.json", "decode"])).toEqual({ help: false, list: false, quick: true, json: "x.json", words: ["matmul", "decode"] });
+    expect(readArguments(["matmul", "--quick", "--json", "x.json", "decode"])).toEqual({
+      help: false,
+      list: false,
+      quick: true,
+      json: "x.json",
+      words: ["matmul", "decode"],
+    });
     expect(() => readArguments(["--fast"])).toThrow("--fast");
     expect(() => readArguments(["--json"])).toThrow("--json");
     expect(() => readArguments(["--json="])).toThrow("--json");
@@ -169,27 +201,56 @@ describe("the command line", () => {
 
 describe("the report", () => {
   const clock = new FakeClock();
-  const run = async (): Promise<Outcome[]> => runAll(
-    clock,
-    fakeCase(clock, "base", 20),
-    fakeCase(clock, "twice as fast", 10, { baseline: "base" }),
-    fakeCase(clock, "far", 1, { unavailable: "no data" }),
-    fakeCase(clock, "bad", 1, { work: -1 }),
-  );
+  const run = async (): Promise<Outcome[]> =>
+    runAll(
+      clock,
+      fakeCase(clock, "base", 20),
+      fakeCase(clock, "twice as fast", 10, { baseline: "base" }),
+      fakeCase(clock, "far", 1, { unavailable: "no data" }),
+      fakeCase(clock, "bad", 1, { work: -1 }),
+    );
 
   it("sorts outcomes into lists, names the machine, and fits into one line", async () => {
     const report = addOutcomes(describeRun(settings), await run());
-    expect(Object.keys(report).filter((key) => key !== "commit")).toEqual(["heed", "date", "machine", "backend", "settings", "cases", "failures", "skipped"]);
+    expect(Object.keys(report).filter((key) => key !== "commit")).toEqual([
+      "heed",
+      "date",
+      "machine",
+      "backend",
+      "settings",
+      "cases",
+      "failures",
+      "skipped",
+    ]);
     expect(report.heed).toMatch(/^\d+\.\d+\.\d+/);
     expect(Date.parse(report.date)).not.toBeNaN();
-    expect(report.machine).toMatchObject({ cpu: expect.any(String), cores: expect.any(Number), memoryBytes: expect.any(Number), node: process.version });
+    expect(report.machine).toMatchObject({
+      cpu: expect.any(String),
+      cores: expect.any(Number),
+      memoryBytes: expect.any(Number),
+      node: process.version,
+    });
     expect(report.backend.name).toMatch(/loops|wasm/);
     expect(report.cases[1]).toEqual({
-      subject: "fake", name: "twice as fast", unit: "tokens/s", work: 10, samples: 5, repeats: 1,
-      medianMs: 10, q1Ms: 10, q3Ms: 10, minMs: 10, maxMs: 10, rate: 1000, baseline: "base", ratio: 2,
+      subject: "fake",
+      name: "twice as fast",
+      unit: "tokens/s",
+      work: 10,
+      samples: 5,
+      repeats: 1,
+      medianMs: 10,
+      q1Ms: 10,
+      q3Ms: 10,
+      minMs: 10,
+      maxMs: 10,
+      rate: 1000,
+      baseline: "base",
+      ratio: 2,
     });
     expect(report.skipped).toEqual([{ subject: "fake", name: "far", reason: "no data" }]);
-    expect(report.failures).toEqual([{ subject: "fake", name: "bad", error: "Error: the work of a run must be positive, got -1" }]);
+    expect(report.failures).toEqual([
+      { subject: "fake", name: "bad", error: "Error: the work of a run must be positive, got -1" },
+    ]);
     expect(JSON.stringify(report)).not.toContain("\n");
   });
 
@@ -212,7 +273,9 @@ describe("the report", () => {
     const table = new Table(outcomes);
     const [head] = table.head().split("\n");
     const rows = outcomes.map((outcome) => table.row(outcome));
-    expect(rows[1]).toMatch(/^twice as fast +10\.0 ms +10\.0 – 10\.0 ms +10\.0 ms +1,000 tokens\/s +5 × 1 +2\.00 × base$/);
+    expect(rows[1]).toMatch(
+      /^twice as fast +10\.0 ms +10\.0 – 10\.0 ms +10\.0 ms +1,000 tokens\/s +5 × 1 +2\.00 × base$/,
+    );
     expect(rows[1].indexOf("2.00 ×")).toBe(head.indexOf("compared"));
     expect(rows[0].length).toBe(head.indexOf("  compared"));
     expect(rows[2]).toBe("far            skipped: no data");
@@ -220,7 +283,16 @@ describe("the report", () => {
   });
 
   it("writes numbers with three digits, and the times of a row in one unit", () => {
-    expect([0, 0.00123, 0.5, 1, 12.34, 99.96, 123.4, 12_345].map(formatNumber)).toEqual(["0", "0.00123", "0.500", "1.00", "12.3", "100.0", "123", "12,345"]);
+    expect([0, 0.00123, 0.5, 1, 12.34, 99.96, 123.4, 12_345].map(formatNumber)).toEqual([
+      "0",
+      "0.00123",
+      "0.500",
+      "1.00",
+      "12.3",
+      "100.0",
+      "123",
+      "12,345",
+    ]);
     expect([0.0123, 0.5, 5, 1500].map((ms) => formatTime(ms, ms))).toEqual(["12.3 µs", "500 µs", "5.00 ms", "1.50 s"]);
     expect(formatTime(900, 1100)).toBe("0.900 s");
   });

@@ -1,6 +1,16 @@
 /** The built package in a browser: the whole path from a text to texts, without a file system or a server. */
 import { describe, expect, it } from "vitest";
-import { BPETokenizer, ConfigError, Transformer, backend, generate, loadModel, nextTokens, saveModel, train } from "heed";
+import {
+  BPETokenizer,
+  ConfigError,
+  Transformer,
+  backend,
+  generate,
+  loadModel,
+  nextTokens,
+  saveModel,
+  train,
+} from "heed";
 import { Tensor, tensor } from "heed/tensor";
 
 const text = "The sea is deep and the ocean is wide. The ship sails on the sea. ".repeat(30);
@@ -8,9 +18,18 @@ const tokenizer = BPETokenizer.train(text, { vocabSize: 300, specialTokens: ["<|
 
 /** A model after five steps, and the losses of those. */
 async function trained(): Promise<{ model: Transformer; losses: number[] }> {
-  const model = new Transformer({ vocabSize: tokenizer.vocabSize, contextLength: 32, dModel: 32, nLayers: 2, nHeads: 2 }, { seed: 1 });
+  const model = new Transformer(
+    { vocabSize: tokenizer.vocabSize, contextLength: 32, dModel: 32, nLayers: 2, nHeads: 2 },
+    { seed: 1 },
+  );
   const losses: number[] = [];
-  for await (const { loss } of train(model, tokenizer.encode(text), { maxSteps: 5, batchSize: 4, learningRate: 1e-2, seed: 1 })) losses.push(loss);
+  for await (const { loss } of train(model, tokenizer.encode(text), {
+    maxSteps: 5,
+    batchSize: 4,
+    learningRate: 1e-2,
+    seed: 1,
+  }))
+    losses.push(loss);
   return { model, losses };
 }
 
@@ -23,7 +42,9 @@ describe("in a browser", () => {
 
   it("shares its classes between entry points", () => {
     expect(tensor([1, 2])).toBeInstanceOf(Tensor);
-    expect(new Transformer({ vocabSize: 4, contextLength: 4, dModel: 4, nLayers: 1, nHeads: 1 }).forward([1])).toBeInstanceOf(Tensor);
+    expect(
+      new Transformer({ vocabSize: 4, contextLength: 4, dModel: 4, nLayers: 1, nHeads: 1 }).forward([1]),
+    ).toBeInstanceOf(Tensor);
   });
 
   it("trains, saves to memory, loads, and writes greedily, by beam and by sampling", async () => {
@@ -38,12 +59,18 @@ describe("in a browser", () => {
     const greedy = await generate(lm, "The sea", { maxNewTokens: 8 });
     expect(greedy.tokens).toEqual(before.tokens);
 
-    const beam = await generate(lm, "The sea", { strategy: "beam", numBeams: 3, numReturnSequences: 2, maxNewTokens: 8 });
+    const beam = await generate(lm, "The sea", {
+      strategy: "beam",
+      numBeams: 3,
+      numReturnSequences: 2,
+      maxNewTokens: 8,
+    });
     expect(beam.sequences).toHaveLength(2);
     expect(beam.sequences[0].score).toBeGreaterThanOrEqual(beam.sequences[1].score);
 
     let streamed = "";
-    for await (const piece of generate(lm, "The sea", { strategy: "sample", seed: 7, maxNewTokens: 8 })) streamed += piece.text;
+    for await (const piece of generate(lm, "The sea", { strategy: "sample", seed: 7, maxNewTokens: 8 }))
+      streamed += piece.text;
     const sampled = await generate(lm, "The sea", { strategy: "sample", seed: 7, maxNewTokens: 8 });
     expect(streamed).toBe(sampled.text);
     expect(nextTokens(lm, "The sea", { topK: 3 })).toHaveLength(3);

@@ -16,12 +16,20 @@ function tally(items: Iterable<string>): Map<string, number> {
 
 /** Three words on the left and one on the right of each place where `word` stands. */
 function contexts(word: string): Map<string, number> {
-  return tally(Array.from(whole.matchAll(new RegExp(`(\\w+ \\w+ \\w+) ${word}\\b([^\\w]*\\w*)`, "g")), (match) => `${match[1]} _${match[2]}`));
+  return tally(
+    Array.from(
+      whole.matchAll(new RegExp(`(\\w+ \\w+ \\w+) ${word}\\b([^\\w]*\\w*)`, "g")),
+      (match) => `${match[1]} _${match[2]}`,
+    ),
+  );
 }
 
 /** Every puzzle of a text: verb, animal, thing, what "it" was, and who comes in the sentence after. */
 function puzzlesIn(text: string): { verb: string; beast: string; thing: string; was: string; revealed: string }[] {
-  const verbs = puzzles.flat().map((puzzle) => puzzle.template).join("|");
+  const verbs = puzzles
+    .flat()
+    .map((puzzle) => puzzle.template)
+    .join("|");
   const pattern = new RegExp(`The (\\w+) (${verbs}) the ([\\w ]+?) because it was ([\\w ]+)\\. So the ([\\w ]+)`, "g");
   return Array.from(text.matchAll(pattern), ([, beast, verb, thing, was, rest]) => {
     const revealed = [beast, thing].find((word) => rest.startsWith(`${word} `)) ?? rest;
@@ -47,7 +55,9 @@ describe("the corpus", () => {
 
   it("tells at least 60 skeletons", () => {
     const stories = tellStories(new Random(2), 200_000, false);
-    expect(new Set(stories.flatMap((story) => story.combinations.map(({ template }) => template))).size).toBeGreaterThanOrEqual(60);
+    expect(
+      new Set(stories.flatMap((story) => story.combinations.map(({ template }) => template))).size,
+    ).toBeGreaterThanOrEqual(60);
   });
 
   it("is well-formed English", () => {
@@ -70,7 +80,8 @@ describe("held-out combinations", () => {
   });
 
   it("keep every (verb, animal, thing) of the validation text out of the training text", () => {
-    const key = ({ verb, beast, thing }: { verb: string; beast: string; thing: string }): string => `${verb}/${beast}/${thing}`;
+    const key = ({ verb, beast, thing }: { verb: string; beast: string; thing: string }): string =>
+      `${verb}/${beast}/${thing}`;
     const trained = new Set(puzzlesIn(corpus.train).map(key));
     const held = new Set(puzzlesIn(corpus.validation).map(key));
     expect(trained.size).toBeGreaterThan(500);
@@ -80,7 +91,7 @@ describe("held-out combinations", () => {
 });
 
 describe("words of more than one use", () => {
-  it("say who \"it\" was in the sentence after, always the animal or always the thing for one reason", () => {
+  it('say who "it" was in the sentence after, always the animal or always the thing for one reason', () => {
     const found = puzzlesIn(corpus.train);
     expect(found.length).toBeGreaterThan(1_000);
     const meanings = new Map<string, Set<string>>();

@@ -9,8 +9,13 @@ import { anyConfig } from "./any-config.ts";
 
 const gpt2 = { model_type: "gpt2", n_embd: 48, n_layer: 3, n_head: 4, n_positions: 32, vocab_size: 96 };
 const llama = {
-  model_type: "llama", hidden_size: 48, intermediate_size: 128, num_hidden_layers: 3, num_attention_heads: 6,
-  max_position_embeddings: 64, vocab_size: 96,
+  model_type: "llama",
+  hidden_size: 48,
+  intermediate_size: 128,
+  num_hidden_layers: 3,
+  num_attention_heads: 6,
+  max_position_embeddings: 64,
+  vocab_size: 96,
 };
 
 function read(values: Record<string, unknown>): ReturnType<typeof readConfig> {
@@ -20,11 +25,14 @@ function read(values: Record<string, unknown>): ReturnType<typeof readConfig> {
 describe("a written config", () => {
   it("is read back exactly, as the same type of model", () => {
     const types = new Set<string>();
-    fc.assert(fc.property(anyConfig, (config) => {
-      const described = readConfig(readFields(writeJSON(writeConfig(config)), "config.json"));
-      expect(described).toEqual({ type: modelTypeOf(config), config });
-      types.add(described.type);
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(anyConfig, (config) => {
+        const described = readConfig(readFields(writeJSON(writeConfig(config)), "config.json"));
+        expect(described).toEqual({ type: modelTypeOf(config), config });
+        types.add(described.type);
+      }),
+      { numRuns: 1000 },
+    );
     expect([...types].sort()).toEqual(["gpt2", "heed", "llama"]);
   });
 
@@ -47,37 +55,89 @@ describe("a written config", () => {
 
   it("of GPT-2 and Llama has Hugging Face's fields", () => {
     expect(writeConfig(resolveConfig(presets.gpt2({ dropout: 0.1 })))).toEqual({
-      model_type: "gpt2", architectures: ["GPT2LMHeadModel"], vocab_size: 50_257, n_positions: 1024, n_embd: 768, n_layer: 12, n_head: 12,
-      n_inner: null, activation_function: "gelu_new", layer_norm_epsilon: 1e-5, tie_word_embeddings: true,
-      embd_pdrop: 0.1, resid_pdrop: 0.1, attn_pdrop: 0, torch_dtype: "float32",
+      model_type: "gpt2",
+      architectures: ["GPT2LMHeadModel"],
+      vocab_size: 50_257,
+      n_positions: 1024,
+      n_embd: 768,
+      n_layer: 12,
+      n_head: 12,
+      n_inner: null,
+      activation_function: "gelu_new",
+      layer_norm_epsilon: 1e-5,
+      tie_word_embeddings: true,
+      embd_pdrop: 0.1,
+      resid_pdrop: 0.1,
+      attn_pdrop: 0,
+      torch_dtype: "float32",
     });
     expect(writeConfig(resolveConfig(presets.llama()))).toEqual({
-      model_type: "llama", architectures: ["LlamaForCausalLM"], vocab_size: 32_000, max_position_embeddings: 2048, hidden_size: 768,
-      num_hidden_layers: 12, num_attention_heads: 12, num_key_value_heads: 4, head_dim: 64, intermediate_size: 2048, rms_norm_eps: 1e-5,
-      rope_theta: 10_000, hidden_act: "silu", attention_bias: false, mlp_bias: false, tie_word_embeddings: false, torch_dtype: "float32",
+      model_type: "llama",
+      architectures: ["LlamaForCausalLM"],
+      vocab_size: 32_000,
+      max_position_embeddings: 2048,
+      hidden_size: 768,
+      num_hidden_layers: 12,
+      num_attention_heads: 12,
+      num_key_value_heads: 4,
+      head_dim: 64,
+      intermediate_size: 2048,
+      rms_norm_eps: 1e-5,
+      rope_theta: 10_000,
+      hidden_act: "silu",
+      attention_bias: false,
+      mlp_bias: false,
+      tie_word_embeddings: false,
+      torch_dtype: "float32",
     });
   });
 });
 
 describe("Hugging Face's defaults", () => {
   it("of GPT-2", () => {
-    expect(read(gpt2).config).toEqual(resolveConfig({ vocabSize: 96, contextLength: 32, dModel: 48, nLayers: 3, nHeads: 4 }));
+    expect(read(gpt2).config).toEqual(
+      resolveConfig({ vocabSize: 96, contextLength: 32, dModel: 48, nLayers: 3, nHeads: 4 }),
+    );
     expect(read({ ...gpt2, n_positions: undefined, n_ctx: 16 }).config.contextLength).toBe(16);
     expect(read({ ...gpt2, n_inner: null }).config.dFf).toBe(192);
-    expect(read({ ...gpt2, n_inner: 7, resid_pdrop: 0.2, embd_pdrop: 0.1 }).config).toMatchObject({ dFf: 7, dropout: 0.2 });
+    expect(read({ ...gpt2, n_inner: 7, resid_pdrop: 0.2, embd_pdrop: 0.1 }).config).toMatchObject({
+      dFf: 7,
+      dropout: 0.2,
+    });
   });
 
   it("of Llama", () => {
     const expected = resolveConfig({
-      vocabSize: 96, contextLength: 64, dModel: 48, nLayers: 3, nHeads: 6, dFf: 128, norm: "rmsNorm", normEps: 1e-6, activation: "silu",
-      gated: true, position: "rotary", bias: false, tieEmbeddings: false,
+      vocabSize: 96,
+      contextLength: 64,
+      dModel: 48,
+      nLayers: 3,
+      nHeads: 6,
+      dFf: 128,
+      norm: "rmsNorm",
+      normEps: 1e-6,
+      activation: "silu",
+      gated: true,
+      position: "rotary",
+      bias: false,
+      tieEmbeddings: false,
     });
     expect(read(llama)).toEqual({ type: "llama", config: expected });
     expect(read({ ...llama, rope_parameters: { rope_type: "default", rope_theta: 5e5 } }).config.ropeTheta).toBe(5e5);
-    expect(read({ ...llama, rope_theta: 2e4, rope_scaling: null, head_dim: null, attention_bias: false }).config).toMatchObject({ ropeTheta: 2e4, headDim: 8 });
+    expect(
+      read({ ...llama, rope_theta: 2e4, rope_scaling: null, head_dim: null, attention_bias: false }).config,
+    ).toMatchObject({ ropeTheta: 2e4, headDim: 8 });
   });
 
-  it.each([["gelu", "gelu"], ["gelu_new", "geluTanh"], ["gelu_pytorch_tanh", "geluTanh"], ["gelu_fast", "geluTanh"], ["silu", "silu"], ["swish", "silu"], ["relu", "relu"]])("activation %s is %s", (theirs, ours) => {
+  it.each([
+    ["gelu", "gelu"],
+    ["gelu_new", "geluTanh"],
+    ["gelu_pytorch_tanh", "geluTanh"],
+    ["gelu_fast", "geluTanh"],
+    ["silu", "silu"],
+    ["swish", "silu"],
+    ["relu", "relu"],
+  ])("activation %s is %s", (theirs, ours) => {
     expect(read({ ...gpt2, activation_function: theirs }).config.activation).toBe(ours);
     expect(read({ ...llama, hidden_act: theirs }).config.activation).toBe(ours);
   });
@@ -95,36 +155,57 @@ describe("refused by name", () => {
     ["config.json: ModelConfig: nLayers must be an integer from 1 to 2147483647, got -1", { ...gpt2, n_layer: -1 }],
     ["config.json: ModelConfig: dModel must be a multiple of nHeads", { ...gpt2, n_head: 5 }],
     ["activation_function must be one of gelu, gelu_new", { ...gpt2, activation_function: "quick_gelu" }],
-    ["config.json: scale_attn_by_inverse_layer_idx true is not supported", { ...gpt2, scale_attn_by_inverse_layer_idx: true }],
+    [
+      "config.json: scale_attn_by_inverse_layer_idx true is not supported",
+      { ...gpt2, scale_attn_by_inverse_layer_idx: true },
+    ],
     ["config.json: scale_attn_weights false is not supported", { ...gpt2, scale_attn_weights: false }],
     ["config.json: add_cross_attention true is not supported", { ...gpt2, add_cross_attention: true }],
     ["tie_word_embeddings must be true or false", { ...gpt2, tie_word_embeddings: "yes" }],
     ["config.json: attention_bias true is not supported", { ...llama, attention_bias: true }],
     ["config.json: mlp_bias true is not supported", { ...llama, mlp_bias: true }],
-    ['config.json: rope_scaling of type "llama3" is not supported', { ...llama, rope_scaling: { rope_type: "llama3", factor: 8 } }],
-    ['config.json: rope_scaling of type "linear" is not supported', { ...llama, rope_scaling: { type: "linear", factor: 2 } }],
-    ['config.json: rope_parameters of type "yarn" is not supported', { ...llama, rope_parameters: { rope_type: "yarn" } }],
+    [
+      'config.json: rope_scaling of type "llama3" is not supported',
+      { ...llama, rope_scaling: { rope_type: "llama3", factor: 8 } },
+    ],
+    [
+      'config.json: rope_scaling of type "linear" is not supported',
+      { ...llama, rope_scaling: { type: "linear", factor: 2 } },
+    ],
+    [
+      'config.json: rope_parameters of type "yarn" is not supported',
+      { ...llama, rope_parameters: { rope_type: "yarn" } },
+    ],
     ["rope_scaling must be an object or null, got 2", { ...llama, rope_scaling: 2 }],
     ["rope_theta must be a number", { ...llama, rope_theta: "big" }],
     ["nKvHeads must divide nHeads, got 4 and 6", { ...llama, num_key_value_heads: 4 }],
     ['config.json: ModelConfig: unknown option "wide"', { model_type: "heed", wide: 1 }],
     ["config.json: ModelConfig: vocabSize must be an integer", { model_type: "heed" }],
-    ["norm must be one of layerNorm, rmsNorm, got null", { model_type: "heed", vocabSize: 1, contextLength: 1, dModel: 2, nLayers: 1, nHeads: 1, norm: null }],
+    [
+      "norm must be one of layerNorm, rmsNorm, got null",
+      { model_type: "heed", vocabSize: 1, contextLength: 1, dModel: 2, nLayers: 1, nHeads: 1, norm: null },
+    ],
   ])("%s", (message, values) => {
     expect(() => read(values)).toThrow(FormatError);
     expect(() => read(values)).toThrow(message);
   });
 
   it("any JSON at all gives a config or a FormatError", () => {
-    const values = fc.dictionary(fc.constantFrom(...Object.keys({ ...gpt2, ...llama, dModel: 0, n_inner: 0, rope_scaling: 0, "__proto__x": 0 })), fc.jsonValue());
-    fc.assert(fc.property(values, fc.constantFrom("gpt2", "llama", "heed"), (changes, type) => {
-      const base = type === "gpt2" ? gpt2 : type === "llama" ? llama : {};
-      try {
-        read({ ...base, ...changes, model_type: type });
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-      }
-    }), { numRuns: 1000 });
+    const values = fc.dictionary(
+      fc.constantFrom(...Object.keys({ ...gpt2, ...llama, dModel: 0, n_inner: 0, rope_scaling: 0, __proto__x: 0 })),
+      fc.jsonValue(),
+    );
+    fc.assert(
+      fc.property(values, fc.constantFrom("gpt2", "llama", "heed"), (changes, type) => {
+        const base = type === "gpt2" ? gpt2 : type === "llama" ? llama : {};
+        try {
+          read({ ...base, ...changes, model_type: type });
+        } catch (error) {
+          if (!(error instanceof FormatError)) throw error;
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 

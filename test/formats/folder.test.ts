@@ -1,5 +1,14 @@
 /** Folders are written wholly or not at all, whichever step of the file system fails. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -11,13 +20,18 @@ const faults = vi.hoisted(() => ({ before: undefined as ((step: string, ...args:
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const actual = await importOriginal<typeof import("node:fs/promises")>();
-  const wrapped = Object.fromEntries(["mkdir", "mkdtemp", "writeFile", "rename", "link", "stat", "lstat"].map((step) => {
-    const original = actual[step as "mkdir"] as (...args: unknown[]) => Promise<unknown>;
-    return [step, async (...args: unknown[]) => {
-      faults.before?.(step, ...args);
-      return original(...args);
-    }];
-  }));
+  const wrapped = Object.fromEntries(
+    ["mkdir", "mkdtemp", "writeFile", "rename", "link", "stat", "lstat"].map((step) => {
+      const original = actual[step as "mkdir"] as (...args: unknown[]) => Promise<unknown>;
+      return [
+        step,
+        async (...args: unknown[]) => {
+          faults.before?.(step, ...args);
+          return original(...args);
+        },
+      ];
+    }),
+  );
   return { ...actual, ...wrapped };
 });
 
@@ -37,11 +51,22 @@ function systemError(code: string): Error {
 /** Every file below the root with its text. */
 function everything(): Record<string, string> {
   const paths = readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
-  return Object.fromEntries(paths.map((path) => [path, statSync(join(root, path)).isDirectory() ? "folder" : readFileSync(join(root, path), "utf8")]));
+  return Object.fromEntries(
+    paths.map((path) => [
+      path,
+      statSync(join(root, path)).isDirectory() ? "folder" : readFileSync(join(root, path), "utf8"),
+    ]),
+  );
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const content = { files: new Map([["a", bytes("new a")], ["b", bytes("new b")]]), removed: ["c", "never"] };
+const content = {
+  files: new Map([
+    ["a", bytes("new a")],
+    ["b", bytes("new b")],
+  ]),
+  removed: ["c", "never"],
+};
 
 function writeOld(): void {
   mkdirSync(join(root, "m"));
@@ -54,7 +79,13 @@ const newState = { m: "folder", "m/a": "new a", "m/b": "new b", "m/other": "old 
 describe("writeFolder", () => {
   it("makes a folder, and those above it, with the permissions that folders have here", async () => {
     await writeFolder("test", join(root, "x", "y", "m"), content);
-    expect(everything()).toEqual({ x: "folder", "x/y": "folder", "x/y/m": "folder", "x/y/m/a": "new a", "x/y/m/b": "new b" });
+    expect(everything()).toEqual({
+      x: "folder",
+      "x/y": "folder",
+      "x/y/m": "folder",
+      "x/y/m/a": "new a",
+      "x/y/m/b": "new b",
+    });
     expect(statSync(join(root, "x/y/m")).mode).toBe(statSync(join(root, "x")).mode);
   });
 
@@ -91,7 +122,10 @@ async function failAtEveryStep(target: string, links: boolean, check: (error: un
       if (name === "link" && !links) throw systemError("EPERM");
       if (name !== "link" && step++ === failing) throw systemError("EIO");
     };
-    const error = await writeFolder("test", target, content).then(() => undefined, (cause: unknown) => cause);
+    const error = await writeFolder("test", target, content).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
     faults.before = undefined;
     if (error === undefined) return failing;
     check(error);
@@ -103,7 +137,9 @@ describe("a failure at any step", () => {
     writeOld();
     const steps = await failAtEveryStep(join(root, "m"), links, (error) => {
       expect(error).toBeInstanceOf(FileError);
-      expect((error as Error).message).toMatch(/^test: .*\/m: EIO: made by the test; nothing was saved, and what was there before is unchanged$/);
+      expect((error as Error).message).toMatch(
+        /^test: .*\/m: EIO: made by the test; nothing was saved, and what was there before is unchanged$/,
+      );
       expect(everything()).toEqual(oldState);
     });
     expect(steps).toBeGreaterThan(9);
@@ -156,7 +192,9 @@ describe("what goes wrong on disks", () => {
   it("a file where the folder should be, or above it", async () => {
     writeFileSync(join(root, "m"), "a file");
     await expect(writeFolder("test", join(root, "m"), content)).rejects.toThrow("this is a file; pass a folder");
-    await expect(writeFolder("test", join(root, "m", "n"), content)).rejects.toThrow("a part of the path is a file and not a folder");
+    await expect(writeFolder("test", join(root, "m", "n"), content)).rejects.toThrow(
+      "a part of the path is a file and not a folder",
+    );
     await expect(writeFolder("test", join(root, "m", "n", "o"), content)).rejects.toThrow(FileError);
     expect(everything()).toEqual({ m: "a file" });
   });
@@ -170,7 +208,9 @@ describe("what goes wrong on disks", () => {
 
   it("a path that is none", async () => {
     await expect(writeFolder("test", "", content)).rejects.toThrow(ConfigError);
-    await expect(writeFolder("test", "https://example.org/m", content)).rejects.toThrow("is an address and not the path of a folder");
+    await expect(writeFolder("test", "https://example.org/m", content)).rejects.toThrow(
+      "is an address and not the path of a folder",
+    );
   });
 });
 
@@ -181,7 +221,9 @@ describe("an abort", () => {
     faults.before = (step, path) => {
       if (step === "writeFile" && String(path).endsWith("/b")) controller.abort("enough");
     };
-    const error = await writeFolder("test", join(root, "m"), content, controller.signal).catch((cause: unknown) => cause);
+    const error = await writeFolder("test", join(root, "m"), content, controller.signal).catch(
+      (cause: unknown) => cause,
+    );
     expect(error).toBeInstanceOf(AbortError);
     expect(error).toMatchObject({ code: "aborted", cause: "enough" });
     expect(everything()).toEqual(oldState);

@@ -16,7 +16,12 @@ describe("widenF16", () => {
     for (let i = 0; i < 65_536; i++) {
       const [sign, exponent, fraction] = [i >> 15 === 1 ? -1 : 1, (i >> 10) & 31, i & 1023];
       const special = fraction === 0 ? sign * Infinity : NaN;
-      const expected = exponent === 31 ? special : exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+      const expected =
+        exponent === 31
+          ? special
+          : exponent === 0
+            ? sign * fraction * 2 ** -24
+            : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
       if (!Object.is(values[i], expected)) expect({ i, value: values[i] }).toEqual({ i, value: expected });
     }
   });
@@ -34,7 +39,10 @@ describe("widenBF16", () => {
 });
 
 describeWithData("libggml's conversion", () => {
-  it.each([["F16", widenF16], ["BF16", widenBF16]] as const)("%s, bit for bit", (name, widen) => {
+  it.each([
+    ["F16", widenF16],
+    ["BF16", widenBF16],
+  ] as const)("%s, bit for bit", (name, widen) => {
     const expected = readFileSync(dataPath("quant", `${name}.f32`));
     const values = widen(readFileSync(dataPath("quant", `${name}.bin`)));
     expect(Buffer.compare(new Uint8Array(values.buffer), expected)).toBe(0);

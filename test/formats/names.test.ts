@@ -29,70 +29,136 @@ describe("toHuggingFace", () => {
   it("names a GPT-2 as OpenAI's files do", () => {
     const model = new Transformer(presets.gpt2(sizes));
     const block = (i: number): Record<string, number[]> => ({
-      [`h.${i}.ln_1.weight`]: [4], [`h.${i}.ln_1.bias`]: [4],
-      [`h.${i}.attn.c_attn.weight`]: [4, 12], [`h.${i}.attn.c_attn.bias`]: [12],
-      [`h.${i}.attn.c_proj.weight`]: [4, 4], [`h.${i}.attn.c_proj.bias`]: [4],
-      [`h.${i}.ln_2.weight`]: [4], [`h.${i}.ln_2.bias`]: [4],
-      [`h.${i}.mlp.c_fc.weight`]: [4, 6], [`h.${i}.mlp.c_fc.bias`]: [6],
-      [`h.${i}.mlp.c_proj.weight`]: [6, 4], [`h.${i}.mlp.c_proj.bias`]: [4],
+      [`h.${i}.ln_1.weight`]: [4],
+      [`h.${i}.ln_1.bias`]: [4],
+      [`h.${i}.attn.c_attn.weight`]: [4, 12],
+      [`h.${i}.attn.c_attn.bias`]: [12],
+      [`h.${i}.attn.c_proj.weight`]: [4, 4],
+      [`h.${i}.attn.c_proj.bias`]: [4],
+      [`h.${i}.ln_2.weight`]: [4],
+      [`h.${i}.ln_2.bias`]: [4],
+      [`h.${i}.mlp.c_fc.weight`]: [4, 6],
+      [`h.${i}.mlp.c_fc.bias`]: [6],
+      [`h.${i}.mlp.c_proj.weight`]: [6, 4],
+      [`h.${i}.mlp.c_proj.bias`]: [4],
     });
     expect(shapes(toHuggingFace("gpt2", model.parameters()))).toEqual({
-      "wte.weight": [7, 4], "wpe.weight": [5, 4], ...block(0), ...block(1), "ln_f.weight": [4], "ln_f.bias": [4],
+      "wte.weight": [7, 4],
+      "wpe.weight": [5, 4],
+      ...block(0),
+      ...block(1),
+      "ln_f.weight": [4],
+      "ln_f.bias": [4],
     });
   });
 
   it("names a Llama as Hugging Face's files do", () => {
     const model = new Transformer(presets.llama({ ...sizes, nKvHeads: 1 }));
     const block = (i: number): Record<string, number[]> => ({
-      [`model.layers.${i}.input_layernorm.weight`]: [4], [`model.layers.${i}.self_attn.q_proj.weight`]: [4, 4],
-      [`model.layers.${i}.self_attn.k_proj.weight`]: [2, 4], [`model.layers.${i}.self_attn.v_proj.weight`]: [2, 4],
-      [`model.layers.${i}.self_attn.o_proj.weight`]: [4, 4], [`model.layers.${i}.post_attention_layernorm.weight`]: [4],
-      [`model.layers.${i}.mlp.gate_proj.weight`]: [6, 4], [`model.layers.${i}.mlp.up_proj.weight`]: [6, 4], [`model.layers.${i}.mlp.down_proj.weight`]: [4, 6],
+      [`model.layers.${i}.input_layernorm.weight`]: [4],
+      [`model.layers.${i}.self_attn.q_proj.weight`]: [4, 4],
+      [`model.layers.${i}.self_attn.k_proj.weight`]: [2, 4],
+      [`model.layers.${i}.self_attn.v_proj.weight`]: [2, 4],
+      [`model.layers.${i}.self_attn.o_proj.weight`]: [4, 4],
+      [`model.layers.${i}.post_attention_layernorm.weight`]: [4],
+      [`model.layers.${i}.mlp.gate_proj.weight`]: [6, 4],
+      [`model.layers.${i}.mlp.up_proj.weight`]: [6, 4],
+      [`model.layers.${i}.mlp.down_proj.weight`]: [4, 6],
     });
     expect(shapes(toHuggingFace("llama", model.parameters()))).toEqual({
-      "model.embed_tokens.weight": [7, 4], ...block(0), ...block(1), "model.norm.weight": [4], "lm_head.weight": [7, 4],
+      "model.embed_tokens.weight": [7, 4],
+      ...block(0),
+      ...block(1),
+      "model.norm.weight": [4],
+      "lm_head.weight": [7, 4],
     });
   });
 
   it("puts query, key and value side by side, transposed", () => {
     const attention = "blocks.0.attention";
-    const out = toHuggingFace("gpt2", new Map([
-      [`${attention}.kProj.weight`, counted([2, 3], 10)], [`${attention}.qProj.weight`, counted([2, 3], 0)], [`${attention}.vProj.weight`, counted([2, 3], 20)],
-      [`${attention}.qProj.bias`, counted([2], 0)], [`${attention}.kProj.bias`, counted([2], 10)], [`${attention}.vProj.bias`, counted([2], 20)],
-    ]));
-    expect(contents(out)).toEqual(new Map([
-      ["h.0.attn.c_attn.weight", [[3, 6], [0, 3, 10, 13, 20, 23, 1, 4, 11, 14, 21, 24, 2, 5, 12, 15, 22, 25]]],
-      ["h.0.attn.c_attn.bias", [[6], [0, 1, 10, 11, 20, 21]]],
-    ]));
+    const out = toHuggingFace(
+      "gpt2",
+      new Map([
+        [`${attention}.kProj.weight`, counted([2, 3], 10)],
+        [`${attention}.qProj.weight`, counted([2, 3], 0)],
+        [`${attention}.vProj.weight`, counted([2, 3], 20)],
+        [`${attention}.qProj.bias`, counted([2], 0)],
+        [`${attention}.kProj.bias`, counted([2], 10)],
+        [`${attention}.vProj.bias`, counted([2], 20)],
+      ]),
+    );
+    expect(contents(out)).toEqual(
+      new Map([
+        [
+          "h.0.attn.c_attn.weight",
+          [
+            [3, 6],
+            [0, 3, 10, 13, 20, 23, 1, 4, 11, 14, 21, 24, 2, 5, 12, 15, 22, 25],
+          ],
+        ],
+        ["h.0.attn.c_attn.bias", [[6], [0, 1, 10, 11, 20, 21]]],
+      ]),
+    );
   });
 
   it("refuses what the family does not have", () => {
-    expect(() => toHuggingFace("llama", new Map([["blocks.0.norm1.bias", counted([2])]]))).toThrow('toHuggingFace: the llama family has no parameter "blocks.0.norm1.bias"');
-    expect(() => toHuggingFace("gpt2", new Map([["blocks.0.attention.qProj.bias", counted([2])]]))).toThrow('"h.0.attn.c_attn.bias" needs "blocks.0.attention.kProj.bias" beside');
-    const uneven = new Map([["q", 2], ["k", 1], ["v", 1]].map(([name, rows]) => [`blocks.0.attention.${name}Proj.weight`, counted([rows as number, 3])]));
-    expect(() => toHuggingFace("gpt2", uneven)).toThrow('shapes do not fit into "h.0.attn.c_attn.weight": [2, 3], [1, 3], [1, 3]');
+    expect(() => toHuggingFace("llama", new Map([["blocks.0.norm1.bias", counted([2])]]))).toThrow(
+      'toHuggingFace: the llama family has no parameter "blocks.0.norm1.bias"',
+    );
+    expect(() => toHuggingFace("gpt2", new Map([["blocks.0.attention.qProj.bias", counted([2])]]))).toThrow(
+      '"h.0.attn.c_attn.bias" needs "blocks.0.attention.kProj.bias" beside',
+    );
+    const uneven = new Map(
+      [
+        ["q", 2],
+        ["k", 1],
+        ["v", 1],
+      ].map(([name, rows]) => [`blocks.0.attention.${name}Proj.weight`, counted([rows as number, 3])]),
+    );
+    expect(() => toHuggingFace("gpt2", uneven)).toThrow(
+      'shapes do not fit into "h.0.attn.c_attn.weight": [2, 3], [1, 3], [1, 3]',
+    );
   });
 });
 
 describe("fromHuggingFace", () => {
   it("is the inverse of toHuggingFace, for whole models and for parts of them", () => {
-    fc.assert(fc.property(anyConfig.filter((config) => modelTypeOf(config) !== "heed"), fc.nat(), (config, seed) => {
-      const family = modelTypeOf(config) as Family;
-      const parameters = new Transformer(asModelConfig(config), { seed }).parameters();
-      const back = fromHuggingFace(family, toHuggingFace(family, parameters));
-      expect([...back.keys()].sort()).toEqual([...parameters.keys()].sort());
-      for (const [name, { shape, data }] of parameters) expect(back.get(name)).toEqual({ shape, data });
-      const norms = new Map([...parameters].filter(([name]) => name.includes("norm")));
-      expect(contents(fromHuggingFace(family, toHuggingFace(family, norms)))).toEqual(contents(norms));
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(
+        anyConfig.filter((config) => modelTypeOf(config) !== "heed"),
+        fc.nat(),
+        (config, seed) => {
+          const family = modelTypeOf(config) as Family;
+          const parameters = new Transformer(asModelConfig(config), { seed }).parameters();
+          const back = fromHuggingFace(family, toHuggingFace(family, parameters));
+          expect([...back.keys()].sort()).toEqual([...parameters.keys()].sort());
+          for (const [name, { shape, data }] of parameters) expect(back.get(name)).toEqual({ shape, data });
+          const norms = new Map([...parameters].filter(([name]) => name.includes("norm")));
+          expect(contents(fromHuggingFace(family, toHuggingFace(family, norms)))).toEqual(contents(norms));
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it("takes names with and without the prefix, and leaves buffers out", () => {
     const weight = counted([2, 2]);
-    const names = (family: Family, ...theirs: string[]): string[] => [...fromHuggingFace(family, new Map(theirs.map((name) => [name, weight]))).keys()];
-    expect(names("gpt2", "wte.weight", "transformer.wpe.weight", "lm_head.weight")).toEqual(["tokenEmbedding.weight", "positionEmbedding.weight", "lmHead.weight"]);
-    expect(names("llama", "embed_tokens.weight", "model.norm.weight", "lm_head.weight")).toEqual(["tokenEmbedding.weight", "finalNorm.weight", "lmHead.weight"]);
-    expect(names("gpt2", "h.0.attn.bias", "transformer.h.11.attn.masked_bias", "h.11.ln_1.weight")).toEqual(["blocks.11.norm1.weight"]);
+    const names = (family: Family, ...theirs: string[]): string[] => [
+      ...fromHuggingFace(family, new Map(theirs.map((name) => [name, weight]))).keys(),
+    ];
+    expect(names("gpt2", "wte.weight", "transformer.wpe.weight", "lm_head.weight")).toEqual([
+      "tokenEmbedding.weight",
+      "positionEmbedding.weight",
+      "lmHead.weight",
+    ]);
+    expect(names("llama", "embed_tokens.weight", "model.norm.weight", "lm_head.weight")).toEqual([
+      "tokenEmbedding.weight",
+      "finalNorm.weight",
+      "lmHead.weight",
+    ]);
+    expect(names("gpt2", "h.0.attn.bias", "transformer.h.11.attn.masked_bias", "h.11.ln_1.weight")).toEqual([
+      "blocks.11.norm1.weight",
+    ]);
     expect(names("llama", "model.layers.0.self_attn.rotary_emb.inv_freq")).toEqual([]);
   });
 
@@ -102,8 +168,20 @@ describe("fromHuggingFace", () => {
     expect(() => fromHuggingFace("gpt2", new Map(foreign.map((name) => [name, weight])))).toThrow(
       'a gpt2 model has no place for "score.weight", "h.0.attn.q.weight", "blocks.0.norm1.weight" and 2 more',
     );
-    expect(() => fromHuggingFace("gpt2", new Map([["h.0.attn.c_attn.weight", counted([2, 4])]]))).toThrow('"h.0.attn.c_attn.weight" [2, 4] cannot be split into 3');
-    expect(() => fromHuggingFace("gpt2", new Map([["h.0.mlp.c_fc.weight", counted([4])]]))).toThrow('"h.0.mlp.c_fc.weight" [4] cannot be split into 1');
-    expect(() => canonicalNames("gpt2", new Map([["wte.weight", 1], ["transformer.wte.weight", 2]]))).toThrow('checkpoint: the tensor "wte.weight" is there twice, with and without the prefix "transformer."');
+    expect(() => fromHuggingFace("gpt2", new Map([["h.0.attn.c_attn.weight", counted([2, 4])]]))).toThrow(
+      '"h.0.attn.c_attn.weight" [2, 4] cannot be split into 3',
+    );
+    expect(() => fromHuggingFace("gpt2", new Map([["h.0.mlp.c_fc.weight", counted([4])]]))).toThrow(
+      '"h.0.mlp.c_fc.weight" [4] cannot be split into 1',
+    );
+    expect(() =>
+      canonicalNames(
+        "gpt2",
+        new Map([
+          ["wte.weight", 1],
+          ["transformer.wte.weight", 2],
+        ]),
+      ),
+    ).toThrow('checkpoint: the tensor "wte.weight" is there twice, with and without the prefix "transformer."');
   });
 });

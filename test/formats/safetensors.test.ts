@@ -21,30 +21,47 @@ const arrays = fc.array(fc.nat(4), { maxLength: 4 }).chain((shape) => {
   const size = shape.reduce((product, axis) => product * axis, 1);
   return fc.float32Array({ minLength: size, maxLength: size }).map((data): NamedArray => ({ shape, data }));
 });
-const names = fc.oneof(fc.string(), fc.nat(20).map(String), fc.constantFrom("__proto__", "constructor", "wte.weight", "\ud83d", "é\n")).filter((name) => name !== "__metadata__");
-const collections = fc.uniqueArray(fc.tuple(names, arrays), { maxLength: 8, selector: ([name]) => name }).map((entries) => new Map(entries));
-const texts = fc.dictionary(fc.string().filter((key) => !/^\d+$/.test(key) && key !== "__proto__"), fc.string(), { maxKeys: 4 });
+const names = fc
+  .oneof(
+    fc.string(),
+    fc.nat(20).map(String),
+    fc.constantFrom("__proto__", "constructor", "wte.weight", "\ud83d", "é\n"),
+  )
+  .filter((name) => name !== "__metadata__");
+const collections = fc
+  .uniqueArray(fc.tuple(names, arrays), { maxLength: 8, selector: ([name]) => name })
+  .map((entries) => new Map(entries));
+const texts = fc.dictionary(
+  fc.string().filter((key) => !/^\d+$/.test(key) && key !== "__proto__"),
+  fc.string(),
+  { maxKeys: 4 },
+);
 
 describe("writeSafetensors and readSafetensors", () => {
   it("give the same names, order, shapes and bits, and the same bytes when written again", () => {
-    fc.assert(fc.property(collections, texts, (tensors, metadata) => {
-      const bytes = writeSafetensors(tensors, metadata);
-      const file = readSafetensors(bytes);
-      expect(file.names).toEqual([...tensors.keys()]);
-      expect({ ...file.metadata }).toEqual({ ...metadata });
-      for (const [name, { shape, data }] of tensors) {
-        const read = file.tensor(name);
-        expect([read.dtype, read.shape]).toEqual(["F32", shape]);
-        expect(new Uint8Array(read.data.slice().buffer)).toEqual(new Uint8Array(data.slice().buffer));
-      }
-      expect(Buffer.compare(writeSafetensors(file.tensors(), file.metadata), bytes)).toBe(0);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(collections, texts, (tensors, metadata) => {
+        const bytes = writeSafetensors(tensors, metadata);
+        const file = readSafetensors(bytes);
+        expect(file.names).toEqual([...tensors.keys()]);
+        expect({ ...file.metadata }).toEqual({ ...metadata });
+        for (const [name, { shape, data }] of tensors) {
+          const read = file.tensor(name);
+          expect([read.dtype, read.shape]).toEqual(["F32", shape]);
+          expect(new Uint8Array(read.data.slice().buffer)).toEqual(new Uint8Array(data.slice().buffer));
+        }
+        expect(Buffer.compare(writeSafetensors(file.tensors(), file.metadata), bytes)).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("pad the header so that numbers begin at a multiple of 8, and do not copy aligned ones", () => {
     const bytes = writeSafetensors(new Map([["x", tensor([1, 2, 3])]]));
     expect(new DataView(bytes.buffer).getUint32(0, true) % 8).toBe(0);
-    expect(new TextDecoder().decode(bytes.subarray(8, -12)).trimEnd()).toBe('{"__metadata__":{"format":"pt"},"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}');
+    expect(new TextDecoder().decode(bytes.subarray(8, -12)).trimEnd()).toBe(
+      '{"__metadata__":{"format":"pt"},"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}',
+    );
     expect(readSafetensors(bytes).tensor("x").data.buffer).toBe(bytes.buffer);
   });
 
@@ -55,10 +72,16 @@ describe("writeSafetensors and readSafetensors", () => {
   });
 
   it("refuse what cannot be written", () => {
-    expect(() => writeSafetensors(new Map([["x", { shape: [3], data: new Float32Array(2) }]]))).toThrow('writeSafetensors: "x" [3] needs 3 numbers, got 2');
+    expect(() => writeSafetensors(new Map([["x", { shape: [3], data: new Float32Array(2) }]]))).toThrow(
+      'writeSafetensors: "x" [3] needs 3 numbers, got 2',
+    );
     expect(() => writeSafetensors(new Map([["__metadata__", tensor([1])]]))).toThrow('"__metadata__" is reserved');
-    expect(() => readSafetensors("x" as unknown as Uint8Array)).toThrow("readSafetensors: bytes must be a Uint8Array, got string");
-    expect(() => readSafetensors(new Uint8Array(8), { nmae: "x" } as object)).toThrow('readSafetensors: unknown option "nmae"');
+    expect(() => readSafetensors("x" as unknown as Uint8Array)).toThrow(
+      "readSafetensors: bytes must be a Uint8Array, got string",
+    );
+    expect(() => readSafetensors(new Uint8Array(8), { nmae: "x" } as object)).toThrow(
+      'readSafetensors: unknown option "nmae"',
+    );
   });
 });
 
@@ -93,13 +116,17 @@ describe("types of numbers", () => {
     ["I64", BigInt64Array.of(0n, 16_777_217n).buffer],
   ])("%s beyond what a 32-bit float holds is refused, not rounded", (dtype, data) => {
     const file = readSafetensors(fileOf(dtype, data, [2]));
-    expect(() => file.tensor("x")).toThrow(/safetensors: tensor "x": the .64 number at index 1, about .*, has no exact 32-bit float/);
+    expect(() => file.tensor("x")).toThrow(
+      /safetensors: tensor "x": the .64 number at index 1, about .*, has no exact 32-bit float/,
+    );
   });
 });
 
 describeWithData("files by PyTorch", () => {
   it("are read and written again without a change of a number", () => {
-    const file = readSafetensors(readFileSync(dataPath("golden/gpt2-tiny/reference.safetensors")), { name: "reference.safetensors" });
+    const file = readSafetensors(readFileSync(dataPath("golden/gpt2-tiny/reference.safetensors")), {
+      name: "reference.safetensors",
+    });
     expect(file.shape("batches")).toEqual([10, 2, 17]);
     expect([...file.tensor("batches").data].every((id) => Number.isInteger(id) && id >= 0 && id < 96)).toBe(true);
     const again = readSafetensors(writeSafetensors(file.tensors()));

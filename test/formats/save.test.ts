@@ -27,7 +27,10 @@ const families: Record<string, ModelConfig> = {
   "heed with sinusoids": presets.gpt2({ ...sizes, position: "sinusoidal", activation: "relu" }),
   "heed with pairs": presets.llama({ ...sizes, rotaryPairing: "pairs" }),
 };
-const tokenizer = BPETokenizer.train("the sea, the sea, the open sea", { vocabSize: 260, specialTokens: ["<|endoftext|>"] });
+const tokenizer = BPETokenizer.train("the sea, the sea, the open sea", {
+  vocabSize: 260,
+  specialTokens: ["<|endoftext|>"],
+});
 
 function bitsOf(model: Transformer): Map<string, Uint8Array> {
   return new Map([...model.parameters()].map(([name, { data }]) => [name, new Uint8Array(data.slice().buffer)]));
@@ -42,10 +45,19 @@ function expectSame(loaded: LanguageModel, saved: LanguageModel): void {
 
 describe("saveModel and loadModel", () => {
   it.each(Object.entries(families))("%s, through memory and through a folder", async (name, config) => {
-    const lm = { model: new Transformer(config, { seed: 3 }), tokenizer, generationDefaults: { bosId: 0, eosIds: [0, 5], padId: 7 } };
+    const lm = {
+      model: new Transformer(config, { seed: 3 }),
+      tokenizer,
+      generationDefaults: { bosId: 0, eosIds: [0, 5], padId: 7 },
+    };
     const files = new Map<string, Uint8Array>();
     await saveModel(lm, files);
-    expect([...files.keys()].sort()).toEqual(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"]);
+    expect([...files.keys()].sort()).toEqual([
+      "config.json",
+      "generation_config.json",
+      "model.safetensors",
+      "tokenizer.json",
+    ]);
     const folder = join(root, name);
     await saveModel(lm, folder);
     expect(readdirSync(folder).sort()).toEqual([...files.keys()].sort());
@@ -63,14 +75,17 @@ describe("saveModel and loadModel", () => {
   });
 
   it("models of any config", async () => {
-    await fc.assert(fc.asyncProperty(anyConfig, fc.nat(), async (config, seed) => {
-      const lm = { model: new Transformer(asModelConfig(config), { seed }) };
-      const files = new Map<string, Uint8Array>();
-      await saveModel(lm, files);
-      const loaded = await loadModel(files);
-      expect(loaded.model.config).toEqual(config);
-      expect(bitsOf(loaded.model)).toEqual(bitsOf(lm.model));
-    }), { numRuns: 100 });
+    await fc.assert(
+      fc.asyncProperty(anyConfig, fc.nat(), async (config, seed) => {
+        const lm = { model: new Transformer(asModelConfig(config), { seed }) };
+        const files = new Map<string, Uint8Array>();
+        await saveModel(lm, files);
+        const loaded = await loadModel(files);
+        expect(loaded.model.config).toEqual(config);
+        expect(bitsOf(loaded.model)).toEqual(bitsOf(lm.model));
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it("every bit of a weight, -0, infinities and NaN too", async () => {
@@ -97,7 +112,11 @@ describe("saveModel and loadModel", () => {
   it("ids of the tokenizer fill gaps", async () => {
     const files = new Map<string, Uint8Array>();
     await saveModel({ model: new Transformer(families.llama), tokenizer, generationDefaults: { padId: 4 } }, files);
-    expect((await loadModel(files)).generationDefaults).toEqual({ ...(tokenizer.bosId !== undefined && { bosId: tokenizer.bosId }), ...(tokenizer.eosId !== undefined && { eosIds: [tokenizer.eosId] }), padId: 4 });
+    expect((await loadModel(files)).generationDefaults).toEqual({
+      ...(tokenizer.bosId !== undefined && { bosId: tokenizer.bosId }),
+      ...(tokenizer.eosId !== undefined && { eosIds: [tokenizer.eosId] }),
+      padId: 4,
+    });
   });
 });
 
@@ -106,22 +125,32 @@ describe("saveModel refuses", () => {
 
   it("a tokenizer with ids that the model does not have, before anything is written", async () => {
     const files = new Map<string, Uint8Array>();
-    await expect(saveModel({ model, tokenizer }, files)).rejects.toThrow("saveModel: the tokenizer has 260 tokens, the model only 259; build the model with vocabSize: tokenizer.vocabSize");
+    await expect(saveModel({ model, tokenizer }, files)).rejects.toThrow(
+      "saveModel: the tokenizer has 260 tokens, the model only 259; build the model with vocabSize: tokenizer.vocabSize",
+    );
     expect(files.size).toBe(0);
   });
 
   it("arguments of the wrong kind", async () => {
     const files = new Map<string, Uint8Array>();
-    await expect(saveModel(model as unknown as LanguageModel, files)).rejects.toThrow("saveModel: the first argument must be { model, tokenizer? }");
+    await expect(saveModel(model as unknown as LanguageModel, files)).rejects.toThrow(
+      "saveModel: the first argument must be { model, tokenizer? }",
+    );
     await expect(saveModel(undefined as unknown as LanguageModel, files)).rejects.toThrow(ConfigError);
-    await expect(saveModel({ model }, null as unknown as string)).rejects.toThrow("the target must be the path of a folder or a Map, got null");
-    await expect(saveModel({ model }, files, { sginal: 1 } as object)).rejects.toThrow('saveModel: unknown option "sginal"; known options: signal');
+    await expect(saveModel({ model }, null as unknown as string)).rejects.toThrow(
+      "the target must be the path of a folder or a Map, got null",
+    );
+    await expect(saveModel({ model }, files, { sginal: 1 } as object)).rejects.toThrow(
+      'saveModel: unknown option "sginal"; known options: signal',
+    );
   });
 
   it("a place that cannot be a folder", async () => {
     const file = join(root, "gpt2", "config.json");
     await expect(saveModel({ model }, file)).rejects.toThrow(FileError);
-    await expect(saveModel({ model }, join(file, "below"))).rejects.toThrow("a part of the path is a file and not a folder; check the path; nothing was saved");
+    await expect(saveModel({ model }, join(file, "below"))).rejects.toThrow(
+      "a part of the path is a file and not a folder; check the path; nothing was saved",
+    );
   });
 
   it("to go on after an abort", async () => {

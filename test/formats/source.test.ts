@@ -7,18 +7,32 @@ import { AbortError, ConfigError, FileError } from "../../src/errors.ts";
 import { openSource } from "../../src/formats/source.ts";
 
 const root = mkdtempSync(join(tmpdir(), "heed-source-"));
-writeFileSync(join(root, "a.bin"), Uint8Array.from({ length: 300 }, (_, i) => i));
+writeFileSync(
+  join(root, "a.bin"),
+  Uint8Array.from({ length: 300 }, (_, i) => i),
+);
 writeFileSync(join(root, "empty"), "");
 mkdirSync(join(root, "folder"));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const files = new Map([["a.bin", Uint8Array.from({ length: 300 }, (_, i) => i)], ["empty", new Uint8Array(0)]]);
+const files = new Map([
+  ["a.bin", Uint8Array.from({ length: 300 }, (_, i) => i)],
+  ["empty", new Uint8Array(0)],
+]);
 
-describe.each([["a folder", root], ["a map", files]] as const)("%s", (_, place) => {
+describe.each([
+  ["a folder", root],
+  ["a map", files],
+] as const)("%s", (_, place) => {
   it("gives names, sizes and contents", async () => {
     const source = await openSource("test", place);
     expect(await source.list()).toEqual(expect.arrayContaining(["a.bin", "empty"]));
-    expect([await source.size("a.bin"), await source.size("empty"), await source.size("nothing"), await source.size("folder")]).toEqual([300, 0, undefined, undefined]);
+    expect([
+      await source.size("a.bin"),
+      await source.size("empty"),
+      await source.size("nothing"),
+      await source.size("folder"),
+    ]).toEqual([300, 0, undefined, undefined]);
     let seen = 0;
     const bytes = await source.read("a.bin", { onBytes: (count) => (seen += count) });
     expect(new Uint8Array(bytes)).toEqual(files.get("a.bin"));
@@ -36,7 +50,13 @@ describe.each([["a folder", root], ["a map", files]] as const)("%s", (_, place) 
     const source = await openSource("test", place);
     await expect(source.read("a.bin", { signal: AbortSignal.abort("enough") })).rejects.toThrow(AbortError);
     const mine = new RangeError("mine");
-    await expect(source.read("a.bin", { onBytes: () => { throw Object.assign(new Error("mine"), { cause: mine }); } })).rejects.toMatchObject({ message: "mine", cause: mine });
+    await expect(
+      source.read("a.bin", {
+        onBytes: () => {
+          throw Object.assign(new Error("mine"), { cause: mine });
+        },
+      }),
+    ).rejects.toMatchObject({ message: "mine", cause: mine });
   });
 });
 
@@ -48,7 +68,11 @@ describe("openSource", () => {
     [`${root}\0`, ConfigError, "the path holds a zero character"],
     ["", ConfigError, "the path of the folder is empty"],
     ["https://example.org/model", ConfigError, "is an address and not the path of a folder"],
-    [undefined, ConfigError, "the source must be the path of a folder or a Map from file names to Uint8Arrays, got undefined"],
+    [
+      undefined,
+      ConfigError,
+      "the source must be the path of a folder or a Map from file names to Uint8Arrays, got undefined",
+    ],
     [null, ConfigError, "got null"],
     [{}, ConfigError, "got object"],
     [new Map([["config.json", "{}"]]), ConfigError, 'the content of "config.json" must be a Uint8Array, got string'],
@@ -59,11 +83,18 @@ describe("openSource", () => {
   });
 
   it("says so where there is no file system", async () => {
-    for (const substitute of [() => { throw new Error("no such module"); }, () => ({ open: undefined })]) {
+    for (const substitute of [
+      () => {
+        throw new Error("no such module");
+      },
+      () => ({ open: undefined }),
+    ]) {
       vi.resetModules();
       vi.doMock("node:fs/promises", substitute);
       const { openSource: open } = await import("../../src/formats/source.ts");
-      await expect(open("test", root)).rejects.toThrow("test: this runtime has no file system; pass a Map from file names to Uint8Arrays instead of a path");
+      await expect(open("test", root)).rejects.toThrow(
+        "test: this runtime has no file system; pass a Map from file names to Uint8Arrays instead of a path",
+      );
       vi.doUnmock("node:fs/promises");
     }
   });

@@ -26,7 +26,10 @@ interface BeamCase {
 const PADDING = 98;
 
 describeWithData("beam search and onnxruntime's", () => {
-  const { cases, casesWithEos } = JSON.parse(readFileSync(dataPath("tiny-gpt2", "beam-cases.json"), "utf8")) as { cases: BeamCase[]; casesWithEos: BeamCase[] };
+  const { cases, casesWithEos } = JSON.parse(readFileSync(dataPath("tiny-gpt2", "beam-cases.json"), "utf8")) as {
+    cases: BeamCase[];
+    casesWithEos: BeamCase[];
+  };
   let lm: LanguageModel;
   beforeAll(async () => {
     lm = await loadModel(dataPath("tiny-gpt2"));
@@ -55,15 +58,23 @@ describeWithData("beam search and onnxruntime's", () => {
 
   it("the cases are thirty and forty, and some of them end before their greatest length", () => {
     expect([cases.length, casesWithEos.length]).toEqual([30, 40]);
-    const ended = [...cases, ...casesWithEos].filter(({ sequences }) => sequences.some((row) => row[row.length - 1] === PADDING));
+    const ended = [...cases, ...casesWithEos].filter(({ sequences }) =>
+      sequences.some((row) => row[row.length - 1] === PADDING),
+    );
     expect(ended.length).toBe(7);
   });
 
-  it.each(cases.map((each, number) => ({ number, each })))("search $number writes the same tokens", async ({ each }) => {
-    expect(await search(each)).toEqual(each.sequences);
-  });
+  it.each(cases.map((each, number) => ({ number, each })))(
+    "search $number writes the same tokens",
+    async ({ each }) => {
+      expect(await search(each)).toEqual(each.sequences);
+    },
+  );
 
-  it.each(casesWithEos.map((each, number) => ({ number, each })))("search $number with an end-of-text token writes the same tokens", async ({ each }) => {
-    expect(await search(each)).toEqual(each.sequences);
-  });
+  it.each(casesWithEos.map((each, number) => ({ number, each })))(
+    "search $number with an end-of-text token writes the same tokens",
+    async ({ each }) => {
+      expect(await search(each)).toEqual(each.sequences);
+    },
+  );
 });

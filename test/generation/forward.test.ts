@@ -4,7 +4,8 @@ import { forwardAll, forwardRow, forwardRows } from "../../src/generation/forwar
 import { freshLogprobs, tinyModel } from "./models.ts";
 
 const lm = { model: tinyModel(51) };
-const far = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a, (value, i) => Math.abs(value - b[i])).reduce((most, each) => Math.max(most, each), 0);
+const far = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a, (value, i) => Math.abs(value - b[i])).reduce((most, each) => Math.max(most, each), 0);
 
 describe("forwardRow, forwardRows and forwardAll", () => {
   it("agree with reading the whole text afresh", () => {
@@ -17,7 +18,15 @@ describe("forwardRow, forwardRows and forwardAll", () => {
   });
 
   it("give each of several sequences its own row", () => {
-    const rows = forwardRows(lm, [[1, 2], [7, 8], [1, 2]], lm.model.newCache({ batch: 3 }));
+    const rows = forwardRows(
+      lm,
+      [
+        [1, 2],
+        [7, 8],
+        [1, 2],
+      ],
+      lm.model.newCache({ batch: 3 }),
+    );
     expect(far(rows[0].logprobs, freshLogprobs(lm.model, [1, 2]))).toBeLessThan(1e-5);
     expect(far(rows[1].logprobs, freshLogprobs(lm.model, [7, 8]))).toBeLessThan(1e-5);
     expect(rows[2].logits).toEqual(rows[0].logits);

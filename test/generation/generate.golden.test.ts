@@ -10,7 +10,8 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { dataPath, describeWithData } from "../data.ts";
 import { freshLogprobs } from "./models.ts";
 
-const greatest = (numbers: readonly number[]): number => numbers.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+const greatest = (numbers: readonly number[]): number =>
+  numbers.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
 
 describeWithData("the model stories260K", () => {
   const story = readFileSync(dataPath("stories260K", "reference", "greedy-200.txt"), "utf8");
@@ -30,7 +31,13 @@ describeWithData("the model stories260K", () => {
     const { text, tokens, usage, finishReason } = await generation;
     expect(streamed).toBe(text);
     expect(text).toBe(story);
-    expect([count, tokens.length, usage.completionTokens, usage.promptTokens, finishReason]).toEqual([200, 200, 200, 1, "length"]);
+    expect([count, tokens.length, usage.completionTokens, usage.promptTokens, finishReason]).toEqual([
+      200,
+      200,
+      200,
+      1,
+      "length",
+    ]);
   });
 
   it("gives the log-probabilities that reading the whole text again gives", async () => {
@@ -49,7 +56,7 @@ describeWithData("the model stories260K", () => {
     expect(fromText.text.startsWith(" ")).toBe(true); // the space between two words is written
   });
 
-  it("knows what follows: after \"Once upon a\" comes \" time\"", () => {
+  it('knows what follows: after "Once upon a" comes " time"', () => {
     const [best] = nextTokens(lm, "Once upon a", { topK: 1 });
     expect(best.text.trim()).toMatch(/^t/);
     expect(best.prob).toBeGreaterThan(0.9);
@@ -70,7 +77,9 @@ describeWithData("a GPT-2 without a tokenizer", () => {
   });
 
   it("refuses text, and says what to give", async () => {
-    await expect(generate(lm, "Hello")).rejects.toThrow("generate: a text prompt needs a tokenizer; give { model, tokenizer }, or the prompt as a list of token ids");
+    await expect(generate(lm, "Hello")).rejects.toThrow(
+      "generate: a text prompt needs a tokenizer; give { model, tokenizer }, or the prompt as a list of token ids",
+    );
     expect(() => score(lm, "Hello")).toThrow(ConfigError);
   });
 });
@@ -78,19 +87,33 @@ describeWithData("a GPT-2 without a tokenizer", () => {
 describe("cached decoding", () => {
   const families = {
     gpt2: {},
-    llama: { norm: "rmsNorm", activation: "silu", gated: true, position: "rotary", bias: false, tieEmbeddings: false, nKvHeads: 1 },
+    llama: {
+      norm: "rmsNorm",
+      activation: "silu",
+      gated: true,
+      position: "rotary",
+      bias: false,
+      tieEmbeddings: false,
+      nKvHeads: 1,
+    },
     sinusoidal: { position: "sinusoidal", activation: "relu" },
   } as const;
 
-  it.each(Object.keys(families) as (keyof typeof families)[])("is what a loop without a cache computes: %s", async (family) => {
-    const model = new Transformer({ vocabSize: 20, contextLength: 100, dModel: 16, nLayers: 2, nHeads: 2, ...families[family] }, { seed: 4 });
-    const { tokens, logprobs } = await generate({ model }, [1, 2, 3], { maxNewTokens: 90 }); // beyond the cache's first 64 rows
-    const read = [1, 2, 3];
-    tokens.forEach((token, i) => {
-      const fresh = freshLogprobs(model, read);
-      expect(Math.abs(fresh[token] - logprobs[i])).toBeLessThanOrEqual(1e-4);
-      expect(Math.max(...fresh) - fresh[token]).toBeLessThanOrEqual(1e-4);
-      read.push(token);
-    });
-  });
+  it.each(Object.keys(families) as (keyof typeof families)[])(
+    "is what a loop without a cache computes: %s",
+    async (family) => {
+      const model = new Transformer(
+        { vocabSize: 20, contextLength: 100, dModel: 16, nLayers: 2, nHeads: 2, ...families[family] },
+        { seed: 4 },
+      );
+      const { tokens, logprobs } = await generate({ model }, [1, 2, 3], { maxNewTokens: 90 }); // beyond the cache's first 64 rows
+      const read = [1, 2, 3];
+      tokens.forEach((token, i) => {
+        const fresh = freshLogprobs(model, read);
+        expect(Math.abs(fresh[token] - logprobs[i])).toBeLessThanOrEqual(1e-4);
+        expect(Math.max(...fresh) - fresh[token]).toBeLessThanOrEqual(1e-4);
+        read.push(token);
+      });
+    },
+  );
 });

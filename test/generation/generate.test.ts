@@ -39,7 +39,9 @@ describe.each(names)("a %s generation", (strategy) => {
 
   it("needs a signal that is one", async () => {
     const signal = "stop" as unknown as AbortSignal;
-    await expect(generate(lm, "abc", { ...options, signal })).rejects.toThrow("generate: signal must be an AbortSignal, got stop");
+    await expect(generate(lm, "abc", { ...options, signal })).rejects.toThrow(
+      "generate: signal must be an AbortSignal, got stop",
+    );
   });
 
   it("says what it cost", async () => {
@@ -141,7 +143,10 @@ describe("the end of a text", () => {
 
   it("comes through the signal: as an error, or as a text that is cut short", async () => {
     await expect(generate(scripted("bcd"), "a", { signal: AbortSignal.abort("why") })).rejects.toThrow(AbortError);
-    await expect(generate(scripted("bcd"), "a", { signal: AbortSignal.abort("why") })).rejects.toMatchObject({ cause: "why", code: "aborted" });
+    await expect(generate(scripted("bcd"), "a", { signal: AbortSignal.abort("why") })).rejects.toMatchObject({
+      cause: "why",
+      code: "aborted",
+    });
     const controller = new AbortController();
     const lm = scripted("bcdefgh");
     const generation = generate(lm, "a", { signal: controller.signal, onAbort: "return" });
@@ -152,7 +157,11 @@ describe("the end of a text", () => {
 
   it("can be asked for by a timer while the model works", async () => {
     const endless = tinyLanguageModel(31, { contextLength: 4096, dModel: 32 });
-    const result = await generate(endless, "a", { signal: AbortSignal.timeout(150), onAbort: "return", maxNewTokens: 4000 });
+    const result = await generate(endless, "a", {
+      signal: AbortSignal.timeout(150),
+      onAbort: "return",
+      maxNewTokens: 4000,
+    });
     expect(result.finishReason).toBe("aborted");
     expect(result.tokens.length).toBeGreaterThan(0);
   });
@@ -166,7 +175,9 @@ describe("a prompt", () => {
     const fromBos = await generate(withBos, "", { maxNewTokens: 5 });
     expect(fromBos.tokens).toEqual((await generate(lm, [4], { maxNewTokens: 5 })).tokens);
     expect(fromBos.usage.promptTokens).toBe(1);
-    await expect(generate(lm, "")).rejects.toThrow('generate: the prompt "" stands for a begin-of-text token, and this model has none; give some text');
+    await expect(generate(lm, "")).rejects.toThrow(
+      'generate: the prompt "" stands for a begin-of-text token, and this model has none; give some text',
+    );
   });
 
   it("may fill the context, and then one token follows", async () => {
@@ -198,7 +209,9 @@ describe("a prompt", () => {
 describe("a model and its tokenizer", () => {
   it("must belong together: the model knows every token", async () => {
     const small = { model: tinyModel(1, { vocabSize: 11 }), tokenizer: letters };
-    await expect(generate(small, "ab")).rejects.toThrow("generate: the tokenizer has 12 tokens, the model only 11; build the model with vocabSize: tokenizer.vocabSize");
+    await expect(generate(small, "ab")).rejects.toThrow(
+      "generate: the tokenizer has 12 tokens, the model only 11; build the model with vocabSize: tokenizer.vocabSize",
+    );
   });
 
   it("need not be of one size: what only the model knows has no text", async () => {
@@ -210,7 +223,9 @@ describe("a model and its tokenizer", () => {
   });
 
   it("are what generate needs first", async () => {
-    await expect(generate(undefined as unknown as LanguageModel, "ab")).rejects.toThrow("generate: the first argument must be { model, tokenizer }, as loadModel gives it");
+    await expect(generate(undefined as unknown as LanguageModel, "ab")).rejects.toThrow(
+      "generate: the first argument must be { model, tokenizer }, as loadModel gives it",
+    );
     await expect(generate(tinyModel(1) as unknown as LanguageModel, "ab")).rejects.toThrow(ConfigError);
   });
 });

@@ -10,7 +10,10 @@ import { CharTokenizer } from "../../src/tokenizer/char.ts";
 
 /** A random model; `sharpness` multiplies its logits, so that some tokens are much likelier than others. */
 export function tinyModel(seed: number, config: Partial<ModelConfig> = {}, sharpness: number = 3): Transformer {
-  const model = new Transformer({ vocabSize: 12, contextLength: 32, dModel: 16, nLayers: 2, nHeads: 2, ...config }, { seed });
+  const model = new Transformer(
+    { vocabSize: 12, contextLength: 32, dModel: 16, nLayers: 2, nHeads: 2, ...config },
+    { seed },
+  );
   const weight = model.parameters().get("finalNorm.weight");
   if (weight === undefined) throw new Error("the model has no final norm");
   weight.data.fill(sharpness);
@@ -35,13 +38,19 @@ export class ScriptedModel extends Transformer {
     this.#script = script;
   }
 
-  override forward(tokens: readonly number[] | readonly (readonly number[])[], { kvCache }: ForwardOptions = {}): Tensor {
+  override forward(
+    tokens: readonly number[] | readonly (readonly number[])[],
+    { kvCache }: ForwardOptions = {},
+  ): Tensor {
     this.calls++;
     const rows = tokens as readonly (readonly number[])[];
     kvCache?.advance(rows[0].length);
     const logits = new Float32Array(rows.length * this.config.vocabSize);
     const next = this.#script[(kvCache?.length ?? rows[0].length) - 1];
-    if (next !== undefined) rows.forEach((_, row) => { logits[row * this.config.vocabSize + next] = 8; });
+    if (next !== undefined)
+      rows.forEach((_, row) => {
+        logits[row * this.config.vocabSize + next] = 8;
+      });
     return new Tensor(logits, [rows.length, 1, this.config.vocabSize]);
   }
 }

@@ -4,7 +4,13 @@ import { ConfigError, HeedError } from "../../src/errors.ts";
 import { generate } from "../../src/generation/generate.ts";
 import type { GenerationResult } from "../../src/generation/generate.ts";
 import { resolveOptions } from "../../src/generation/options.ts";
-import type { BeamOptions, GenerateCommon, GenerateOptions, GreedyOptions, SampleOptions } from "../../src/generation/options.ts";
+import type {
+  BeamOptions,
+  GenerateCommon,
+  GenerateOptions,
+  GreedyOptions,
+  SampleOptions,
+} from "../../src/generation/options.ts";
 import { expectError } from "../expect-error.ts";
 import { strategies, tinyLanguageModel, tinyModel } from "./models.ts";
 
@@ -21,7 +27,10 @@ interface Flip {
 /** An option without a row here does not compile. */
 const common: Readonly<Record<keyof GenerateCommon, Flip>> = {
   maxNewTokens: { from: 3, to: () => 5 },
-  minNewTokens: { beside: ({ tokens }) => ({ eosIds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].filter((token) => token !== tokens[0]) }), to: () => 8 },
+  minNewTokens: {
+    beside: ({ tokens }) => ({ eosIds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].filter((token) => token !== tokens[0]) }),
+    to: () => 8,
+  },
   stop: { to: ({ text }) => text[2] },
   eosIds: { from: [], to: ({ tokens }) => [tokens[2]] },
   logprobs: { to: () => 2 },
@@ -60,7 +69,10 @@ const lm = tinyLanguageModel(6);
 /** Everything that a generation comes to, except how long it took; or its error. */
 async function outcome(options: Values): Promise<unknown> {
   try {
-    const { usage: { promptTokens, completionTokens }, ...result } = await generate(lm, "ab", options as GenerateOptions);
+    const {
+      usage: { promptTokens, completionTokens },
+      ...result
+    } = await generate(lm, "ab", options as GenerateOptions);
     return { ...result, usage: { promptTokens, completionTokens } };
   } catch (error) {
     if (!(error instanceof HeedError)) throw error;
@@ -74,26 +86,42 @@ const flips = (Object.keys(strategies) as Strategy[]).flatMap((strategy) => {
 });
 
 describe("every option of every strategy", () => {
-  it.each(flips)("$strategy: $option makes a difference, or its conflict is named", async ({ strategy, option, flip }) => {
-    const base = { ...strategies[strategy], maxNewTokens: 8 };
-    const plain = await generate(lm, "ab", base);
-    const beside = { ...base, ...flip.beside?.(plain), ...(flip.from !== undefined && { [option]: flip.from }) };
-    const before = await outcome(beside);
-    expect(await outcome(beside)).toEqual(before); // so the difference below is the option's
-    const after = await outcome({ ...beside, [option]: flip.to(plain) });
-    expect(after).not.toEqual(before);
-    if (after instanceof Object && "kind" in after && after.kind === "ConfigError") expect(after).toHaveProperty("message", expect.stringContaining(option));
-    if (option !== "strategy") expect(after).not.toHaveProperty("kind", "ConfigError");
-  });
+  it.each(flips)(
+    "$strategy: $option makes a difference, or its conflict is named",
+    async ({ strategy, option, flip }) => {
+      const base = { ...strategies[strategy], maxNewTokens: 8 };
+      const plain = await generate(lm, "ab", base);
+      const beside = { ...base, ...flip.beside?.(plain), ...(flip.from !== undefined && { [option]: flip.from }) };
+      const before = await outcome(beside);
+      expect(await outcome(beside)).toEqual(before); // so the difference below is the option's
+      const after = await outcome({ ...beside, [option]: flip.to(plain) });
+      expect(after).not.toEqual(before);
+      if (after instanceof Object && "kind" in after && after.kind === "ConfigError")
+        expect(after).toHaveProperty("message", expect.stringContaining(option));
+      if (option !== "strategy") expect(after).not.toHaveProperty("kind", "ConfigError");
+    },
+  );
 
   it.each(Object.keys(strategies) as Strategy[])("%s: an explicit undefined counts as absent", async (strategy) => {
     const all = [...Object.keys(common), ...Object.values(own).flatMap(Object.keys)];
     const absent = Object.fromEntries(all.map((option) => [option, undefined]));
-    expect(await outcome({ ...absent, ...strategies[strategy] })).toEqual(await outcome(strategies[strategy] as Values));
+    expect(await outcome({ ...absent, ...strategies[strategy] })).toEqual(
+      await outcome(strategies[strategy] as Values),
+    );
   });
 
   it("an option of another strategy is named together with both strategies", async () => {
-    const samples: Values = { temperature: 1, topK: 1, topP: 1, seed: 1, numBeams: 1, numReturnSequences: 1, lengthPenalty: 1, lengthNormalization: "full", earlyStopping: true };
+    const samples: Values = {
+      temperature: 1,
+      topK: 1,
+      topP: 1,
+      seed: 1,
+      numBeams: 1,
+      numReturnSequences: 1,
+      lengthPenalty: 1,
+      lengthNormalization: "full",
+      earlyStopping: true,
+    };
     for (const strategy of Object.keys(strategies) as Strategy[]) {
       for (const other of ["sample", "beam"] as const) {
         for (const option of Object.keys(own[other]).filter((name) => name !== "strategy" && other !== strategy)) {
@@ -109,7 +137,10 @@ describe("every option of every strategy", () => {
   it("an unknown option is named, with those there are", async () => {
     for (const [strategy, base] of Object.entries(strategies)) {
       const failed = await outcome({ ...base, topk: 5 });
-      expect(failed).toHaveProperty("message", expect.stringContaining(`generate (${strategy}): unknown option "topk"; known options: strategy, maxNewTokens`));
+      expect(failed).toHaveProperty(
+        "message",
+        expect.stringContaining(`generate (${strategy}): unknown option "topk"; known options: strategy, maxNewTokens`),
+      );
     }
   });
 });
@@ -150,7 +181,10 @@ const refusedOwn: {
 };
 
 const bad = (Object.keys(strategies) as Strategy[]).flatMap((strategy) =>
-  Object.entries({ ...refused, ...refusedOwn[strategy] } as Record<string, readonly unknown[]>).flatMap(([option, values]) => values.map((value) => ({ strategy, option, value }))));
+  Object.entries({ ...refused, ...refusedOwn[strategy] } as Record<string, readonly unknown[]>).flatMap(
+    ([option, values]) => values.map((value) => ({ strategy, option, value })),
+  ),
+);
 
 describe("values out of range", () => {
   it.each(bad)("$strategy refuses $option: $value", ({ strategy, option, value }) => {
@@ -165,27 +199,67 @@ describe("values out of range", () => {
 
   it("options that are no object are refused", async () => {
     await expect(generate(lm, "ab", null as unknown as GenerateOptions)).rejects.toThrow(ConfigError);
-    await expect(generate(lm, "ab", "beam" as unknown as GenerateOptions)).rejects.toThrow("options must be an object, got string");
+    await expect(generate(lm, "ab", "beam" as unknown as GenerateOptions)).rejects.toThrow(
+      "options must be an object, got string",
+    );
   });
 
   it("a temperature of 0 and a stop text without a tokenizer say what to do instead", () => {
-    expectError(() => resolveOptions(lm, { strategy: "sample", temperature: 0 }), ConfigError, /for always the likeliest token use strategy: "greedy"/);
-    expectError(() => resolveOptions({ model: tinyModel(1) }, { stop: "a" }), ConfigError, "generate: stop needs a tokenizer; without one end on tokens through eosIds");
+    expectError(
+      () => resolveOptions(lm, { strategy: "sample", temperature: 0 }),
+      ConfigError,
+      /for always the likeliest token use strategy: "greedy"/,
+    );
+    expectError(
+      () => resolveOptions({ model: tinyModel(1) }, { stop: "a" }),
+      ConfigError,
+      "generate: stop needs a tokenizer; without one end on tokens through eosIds",
+    );
   });
 });
 
 describe("defaults", () => {
   it("are those that the documentation names", () => {
-    const shared = { maxNewTokens: 128, minNewTokens: 0, stop: [], eosIds: [], logprobs: 0, repetitionPenalty: 1, noRepeatNgram: 0, logitBias: {}, onAbort: "throw", signal: undefined };
+    const shared = {
+      maxNewTokens: 128,
+      minNewTokens: 0,
+      stop: [],
+      eosIds: [],
+      logprobs: 0,
+      repetitionPenalty: 1,
+      noRepeatNgram: 0,
+      logitBias: {},
+      onAbort: "throw",
+      signal: undefined,
+    };
     expect(resolveOptions(lm, {})).toEqual({ ...shared, strategy: "greedy" });
-    expect(resolveOptions(lm, { strategy: "sample", seed: 1 })).toEqual({ ...shared, strategy: "sample", temperature: 1, topK: 0, topP: 1, seed: 1 });
-    expect(resolveOptions(lm, { strategy: "beam" })).toEqual({ ...shared, strategy: "beam", numBeams: 4, numReturnSequences: 1, lengthPenalty: 1, lengthNormalization: "generated", earlyStopping: false });
+    expect(resolveOptions(lm, { strategy: "sample", seed: 1 })).toEqual({
+      ...shared,
+      strategy: "sample",
+      temperature: 1,
+      topK: 0,
+      topP: 1,
+      seed: 1,
+    });
+    expect(resolveOptions(lm, { strategy: "beam" })).toEqual({
+      ...shared,
+      strategy: "beam",
+      numBeams: 4,
+      numReturnSequences: 1,
+      lengthPenalty: 1,
+      lengthNormalization: "generated",
+      earlyStopping: false,
+    });
   });
 
   it("end a text with the model's own tokens: its generation config's, else the tokenizer's", () => {
     const tokenizer = { ...lm.tokenizer, eosId: 4 } as unknown as NonNullable<typeof lm.tokenizer>;
     expect(resolveOptions({ model: lm.model, tokenizer }, {}).eosIds).toEqual([4]);
-    expect(resolveOptions({ model: lm.model, tokenizer, generationDefaults: { eosIds: [5, 6] } }, {}).eosIds).toEqual([5, 6]);
-    expect(resolveOptions({ model: lm.model, tokenizer, generationDefaults: { eosIds: [5, 6] } }, { eosIds: [] }).eosIds).toEqual([]);
+    expect(resolveOptions({ model: lm.model, tokenizer, generationDefaults: { eosIds: [5, 6] } }, {}).eosIds).toEqual([
+      5, 6,
+    ]);
+    expect(
+      resolveOptions({ model: lm.model, tokenizer, generationDefaults: { eosIds: [5, 6] } }, { eosIds: [] }).eosIds,
+    ).toEqual([]);
   });
 });

@@ -8,7 +8,9 @@ import { tinyModel } from "./models.ts";
 
 /** A byte-level tokenizer whose template puts <s> before a text. */
 function withTemplate(): LanguageModel {
-  const json = JSON.parse(JSON.stringify(BPETokenizer.train("some words", { vocabSize: 258, specialTokens: ["<s>", "</s>"] }))) as Record<string, unknown>;
+  const json = JSON.parse(
+    JSON.stringify(BPETokenizer.train("some words", { vocabSize: 258, specialTokens: ["<s>", "</s>"] })),
+  ) as Record<string, unknown>;
   json.post_processor = {
     type: "TemplateProcessing",
     single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
@@ -39,6 +41,8 @@ describe("promptTokens", () => {
 
   it("names the operation in its errors", () => {
     expect(() => promptTokens("score", lm, [])).toThrow("score: the prompt has no tokens; give at least one");
-    expect(() => promptTokens("score", lm, null as unknown as string)).toThrow("score: the prompt must be a text or a list of token ids, got null");
+    expect(() => promptTokens("score", lm, null as unknown as string)).toThrow(
+      "score: the prompt must be a text or a list of token ids, got null",
+    );
   });
 });

@@ -17,7 +17,10 @@ function chooser(options: Omit<SampleOptions, "strategy">): Chooser {
 }
 
 /** The processed distribution by its definition: softmax(score / temperature), cut to topK, then to topP, renormalised. */
-function distribution(logprobs: Float32Array, { temperature = 1, topK = 12, topP = 1 }: Omit<SampleOptions, "strategy">): number[] {
+function distribution(
+  logprobs: Float32Array,
+  { temperature = 1, topK = 12, topP = 1 }: Omit<SampleOptions, "strategy">,
+): number[] {
   const scores = logprobs.map((logprob) => logprob / temperature);
   keepTopK(scores, topK);
   keepTopP(scores, topP);
@@ -38,7 +41,14 @@ function chiSquared(counts: readonly number[], probs: readonly number[], draws: 
 const CRITICAL = [0, 10.83, 13.82, 16.27, 18.47, 20.52, 22.46, 24.32, 26.12, 27.88, 29.59, 31.26];
 
 describe("sampling", () => {
-  const cases: Omit<SampleOptions, "strategy">[] = [{}, { temperature: 0.5 }, { temperature: 3 }, { topK: 4 }, { topP: 0.6 }, { temperature: 2, topK: 6, topP: 0.8 }];
+  const cases: Omit<SampleOptions, "strategy">[] = [
+    {},
+    { temperature: 0.5 },
+    { temperature: 3 },
+    { topK: 4 },
+    { topP: 0.6 },
+    { temperature: 2, topK: 6, topP: 0.8 },
+  ];
 
   it.each(cases)("draws each token as often as its probability says: %j", (options) => {
     const logprobs = freshLogprobs(lm.model, [0, 1, 2]);
@@ -63,12 +73,17 @@ describe("sampling", () => {
   it("writes texts whose first tokens follow the model's distribution", async () => {
     const probs = distribution(freshLogprobs(lm.model, [0, 1, 2]), { topK: 5 });
     const counts = new Array<number>(12).fill(0);
-    for (let seed = 0; seed < 1000; seed++) counts[(await generate(lm, "abc", { strategy: "sample", topK: 5, seed, maxNewTokens: 1 })).tokens[0]]++;
+    for (let seed = 0; seed < 1000; seed++)
+      counts[(await generate(lm, "abc", { strategy: "sample", topK: 5, seed, maxNewTokens: 1 })).tokens[0]]++;
     expect(chiSquared(counts, probs, 1000)).toBeLessThan(CRITICAL[probs.filter((prob) => prob > 0).length - 1]);
   });
 
   it("writes the same text with the same seed, and others with others", async () => {
-    const texts = await Promise.all([1, 1, 2, 3, 4].map(async (seed) => (await generate(lm, "a", { strategy: "sample", temperature: 4, seed, maxNewTokens: 20 })).text));
+    const texts = await Promise.all(
+      [1, 1, 2, 3, 4].map(
+        async (seed) => (await generate(lm, "a", { strategy: "sample", temperature: 4, seed, maxNewTokens: 20 })).text,
+      ),
+    );
     expect(texts[0]).toBe(texts[1]);
     expect(new Set(texts).size).toBe(4);
   });
@@ -83,28 +98,58 @@ describe("sampling", () => {
 
   it("with topK 1, a tiny topP or a tiny temperature is greedy search", async () => {
     const greedy = await generate(lm, "ab", { maxNewTokens: 15 });
-    for (const options of [{ topK: 1 }, { topP: 1e-6 }, { temperature: 1e-3 }, { temperature: 1e-30 }, { temperature: Number.MIN_VALUE }]) {
-      expect((await generate(lm, "ab", { strategy: "sample", seed: 8, maxNewTokens: 15, ...options })).tokens).toEqual(greedy.tokens);
+    for (const options of [
+      { topK: 1 },
+      { topP: 1e-6 },
+      { temperature: 1e-3 },
+      { temperature: 1e-30 },
+      { temperature: Number.MIN_VALUE },
+    ]) {
+      expect((await generate(lm, "ab", { strategy: "sample", seed: 8, maxNewTokens: 15, ...options })).tokens).toEqual(
+        greedy.tokens,
+      );
     }
   });
 
   it("with a huge temperature draws every allowed token alike, and never a forbidden one", async () => {
     const counts = new Array<number>(12).fill(0);
-    const { tokens } = await generate(tinyLanguageModel(21, { contextLength: 3000, nLayers: 1 }), "ab", { strategy: "sample", seed: 8, temperature: 1e30, logitBias: { 3: -Infinity }, maxNewTokens: 600 });
+    const { tokens } = await generate(tinyLanguageModel(21, { contextLength: 3000, nLayers: 1 }), "ab", {
+      strategy: "sample",
+      seed: 8,
+      temperature: 1e30,
+      logitBias: { 3: -Infinity },
+      maxNewTokens: 600,
+    });
     for (const token of tokens) counts[token]++;
     expect(counts[3]).toBe(0);
-    expect(chiSquared(counts.filter((_, token) => token !== 3), new Array<number>(11).fill(1 / 11), 600)).toBeLessThan(CRITICAL[10]);
+    expect(
+      chiSquared(
+        counts.filter((_, token) => token !== 3),
+        new Array<number>(11).fill(1 / 11),
+        600,
+      ),
+    ).toBeLessThan(CRITICAL[10]);
   });
 
   it("reports the model's own log-probabilities, before temperature and penalties", async () => {
-    const { tokens, logprobs } = await generate(lm, "ab", { strategy: "sample", seed: 8, temperature: 3, repetitionPenalty: 2, maxNewTokens: 6 });
-    tokens.forEach((token, i) => expect(Math.abs(logprobs[i] - freshLogprobs(lm.model, [0, 1, ...tokens.slice(0, i)])[token])).toBeLessThan(1e-4));
+    const { tokens, logprobs } = await generate(lm, "ab", {
+      strategy: "sample",
+      seed: 8,
+      temperature: 3,
+      repetitionPenalty: 2,
+      maxNewTokens: 6,
+    });
+    tokens.forEach((token, i) =>
+      expect(Math.abs(logprobs[i] - freshLogprobs(lm.model, [0, 1, ...tokens.slice(0, i)])[token])).toBeLessThan(1e-4),
+    );
   });
 
   it("is an error where the options leave no token", async () => {
     const logitBias = Object.fromEntries(Array.from({ length: 12 }, (_, token) => [token, -Infinity]));
     for (const strategy of ["greedy", "sample"] as const) {
-      await expect(generate(lm, "ab", { strategy, logitBias })).rejects.toThrow("generate: logitBias and the other options forbid every token; allow at least one");
+      await expect(generate(lm, "ab", { strategy, logitBias })).rejects.toThrow(
+        "generate: logitBias and the other options forbid every token; allow at least one",
+      );
     }
   });
 });
@@ -123,7 +168,10 @@ describe("the parts of sampling", () => {
   });
 
   it("the likeliest log-probabilities come likeliest first", () => {
-    expect(topLogprobs(Float32Array.of(-3, -1, -2), 2)).toEqual([{ token: 1, logprob: -1 }, { token: 2, logprob: -2 }]);
+    expect(topLogprobs(Float32Array.of(-3, -1, -2), 2)).toEqual([
+      { token: 1, logprob: -1 },
+      { token: 2, logprob: -2 },
+    ]);
     expect(topLogprobs(Float32Array.of(-3), 0)).toEqual([]);
   });
 });

@@ -15,7 +15,9 @@ describe("score", () => {
     const { tokens, logprobs } = score(lm, "abcdef");
     expect(tokens).toEqual([0, 1, 2, 3, 4, 5]);
     expect(logprobs).toHaveLength(5);
-    logprobs.forEach((logprob, i) => expect(Math.abs(logprob - freshLogprobs(lm.model, tokens.slice(0, i + 1))[tokens[i + 1]])).toBeLessThan(1e-5));
+    logprobs.forEach((logprob, i) =>
+      expect(Math.abs(logprob - freshLogprobs(lm.model, tokens.slice(0, i + 1))[tokens[i + 1]])).toBeLessThan(1e-5),
+    );
   });
 
   it("agrees with what every strategy reports while writing", async () => {
@@ -30,7 +32,9 @@ describe("score", () => {
 
   it("has as perplexity exp of the mean surprise: the vocabulary's size for a model that knows nothing", () => {
     const { logprobs, perplexity } = score(lm, "abcdef");
-    expect(Math.abs(perplexity / Math.exp(-logprobs.reduce((total, each) => total + each, 0) / 5) - 1)).toBeLessThan(1e-6);
+    expect(Math.abs(perplexity / Math.exp(-logprobs.reduce((total, each) => total + each, 0) / 5) - 1)).toBeLessThan(
+      1e-6,
+    );
     const blank = tinyModel(1);
     for (const parameter of blank.parameters().values()) parameter.data.fill(0);
     expect(score({ model: blank }, [1, 2, 3]).perplexity).toBeCloseTo(12, 4);
@@ -46,12 +50,24 @@ describe("score", () => {
   });
 
   it("needs two tokens and at most one more than the context", () => {
-    expectError(() => score(lm, "a"), ConfigError, "score: needs at least two tokens, the first of which is only context, got 1");
+    expectError(
+      () => score(lm, "a"),
+      ConfigError,
+      "score: needs at least two tokens, the first of which is only context, got 1",
+    );
     expectError(() => score(lm, []), ConfigError, "score: the prompt has no tokens; give at least one");
-    expectError(() => score(lm, "a".repeat(34)), ConfigError, /^score: the prompt has 34 tokens, the model's context is 32/);
+    expectError(
+      () => score(lm, "a".repeat(34)),
+      ConfigError,
+      /^score: the prompt has 34 tokens, the model's context is 32/,
+    );
     expect(score(lm, "a".repeat(33)).logprobs).toHaveLength(32);
     expectError(() => score({ model: lm.model }, "abc"), ConfigError, /^score: a text prompt needs a tokenizer/);
-    expectError(() => score(undefined as unknown as LanguageModel, "abc"), ConfigError, /^score: the first argument must be/);
+    expectError(
+      () => score(undefined as unknown as LanguageModel, "abc"),
+      ConfigError,
+      /^score: the first argument must be/,
+    );
   });
 });
 
@@ -59,7 +75,9 @@ describe("nextTokens", () => {
   it("is the softmax, likeliest first, with each token's text", () => {
     const expected = freshLogprobs(lm.model, [0, 1, 2]);
     const next = nextTokens(lm, "abc", { topK: 12 });
-    expect(next.map(({ token }) => token)).toEqual(Array.from(expected, (_, token) => token).sort((a, b) => expected[b] - expected[a]));
+    expect(next.map(({ token }) => token)).toEqual(
+      Array.from(expected, (_, token) => token).sort((a, b) => expected[b] - expected[a]),
+    );
     for (const { token, text, prob, logprob } of next) {
       expect(text).toBe(letters.decode([token]));
       expect(Math.abs(logprob - expected[token])).toBeLessThan(1e-5);
@@ -77,7 +95,9 @@ describe("nextTokens", () => {
   });
 
   it("begins with what greedy search writes", async () => {
-    expect(nextTokens(lm, "abc", { topK: 1 })[0].token).toBe((await generate(lm, "abc", { maxNewTokens: 1 })).tokens[0]);
+    expect(nextTokens(lm, "abc", { topK: 1 })[0].token).toBe(
+      (await generate(lm, "abc", { maxNewTokens: 1 })).tokens[0],
+    );
   });
 
   it("shows a part of a character as U+FFFD, and a token beyond the tokenizer as nothing", () => {
@@ -89,8 +109,21 @@ describe("nextTokens", () => {
   });
 
   it("refuses what it does not know", () => {
-    for (const topK of [0, 13, 1.5]) expectError(() => nextTokens(lm, "abc", { topK }), ConfigError, `nextTokens: topK must be an integer from 1 to 12, got ${topK}`);
-    expectError(() => nextTokens(lm, "abc", { topk: 3 } as object), ConfigError, 'nextTokens: unknown option "topk"; known options: topK');
-    expectError(() => nextTokens(undefined as unknown as LanguageModel, "abc"), ConfigError, /^nextTokens: the first argument must be/);
+    for (const topK of [0, 13, 1.5])
+      expectError(
+        () => nextTokens(lm, "abc", { topK }),
+        ConfigError,
+        `nextTokens: topK must be an integer from 1 to 12, got ${topK}`,
+      );
+    expectError(
+      () => nextTokens(lm, "abc", { topk: 3 } as object),
+      ConfigError,
+      'nextTokens: unknown option "topk"; known options: topK',
+    );
+    expectError(
+      () => nextTokens(undefined as unknown as LanguageModel, "abc"),
+      ConfigError,
+      /^nextTokens: the first argument must be/,
+    );
   });
 });

@@ -7,7 +7,9 @@ import { letters } from "./models.ts";
 
 /** Texts of few letters, so that stop texts begin often and sometimes appear. */
 const text = fc.string({ unit: fc.constantFrom("a", "b", "c", "é", "🙂"), maxLength: 30 });
-const stops = fc.array(fc.string({ unit: fc.constantFrom("a", "b", "c", "🙂"), minLength: 1, maxLength: 4 }), { maxLength: 3 });
+const stops = fc.array(fc.string({ unit: fc.constantFrom("a", "b", "c", "🙂"), minLength: 1, maxLength: 4 }), {
+  maxLength: 3,
+});
 const cuts = fc.array(fc.nat(60), { maxLength: 12 });
 
 /** A text in pieces, cut anywhere, even inside a surrogate pair. */
@@ -19,46 +21,54 @@ function pieces(whole: string, places: readonly number[]): string[] {
 /** What comes before the first stop text, by looking at the whole text. */
 function untilStop(whole: string, all: readonly string[]): { text: string; stopped: boolean } {
   const places = all.map((stop) => whole.indexOf(stop)).filter((at) => at >= 0);
-  return places.length === 0 ? { text: whole, stopped: false } : { text: whole.slice(0, Math.min(...places)), stopped: true };
+  return places.length === 0
+    ? { text: whole, stopped: false }
+    : { text: whole.slice(0, Math.min(...places)), stopped: true };
 }
 
 describe("StopMatcher", () => {
   it("lets out the text up to the first stop text, however it is cut", () => {
     // A stop text that begins inside another and is whole first ends the text there; of stops like that only the cut decides.
     const simple = stops.filter((all) => all.length <= 1);
-    fc.assert(fc.property(text, simple, cuts, (whole, all, places) => {
-      const matcher = new StopMatcher(all);
-      let out = "";
-      let stopped = false;
-      for (const piece of pieces(whole, places)) {
-        const pushed = matcher.push(piece);
-        out += pushed.text;
-        stopped = pushed.stopped;
-        if (stopped) break;
-        expect(untilStop(whole, all).text.startsWith(out)).toBe(true);
-      }
-      expect({ text: stopped ? out : out + matcher.flush(), stopped }).toEqual(untilStop(whole, all));
-      expect(matcher.pending).toBe(false);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(text, simple, cuts, (whole, all, places) => {
+        const matcher = new StopMatcher(all);
+        let out = "";
+        let stopped = false;
+        for (const piece of pieces(whole, places)) {
+          const pushed = matcher.push(piece);
+          out += pushed.text;
+          stopped = pushed.stopped;
+          if (stopped) break;
+          expect(untilStop(whole, all).text.startsWith(out)).toBe(true);
+        }
+        expect({ text: stopped ? out : out + matcher.flush(), stopped }).toEqual(untilStop(whole, all));
+        expect(matcher.pending).toBe(false);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("never lets out any of several stop texts, and nothing that is not in the text", () => {
-    fc.assert(fc.property(text, stops, cuts, (whole, all, places) => {
-      const matcher = new StopMatcher(all);
-      let out = "";
-      let stopped = false;
-      for (const piece of pieces(whole, places)) {
-        if (stopped) break;
-        const pushed = matcher.push(piece);
-        out += pushed.text;
-        stopped = pushed.stopped;
-      }
-      if (!stopped) out += matcher.flush();
-      expect(whole.startsWith(out)).toBe(true);
-      for (const stop of all) expect(out).not.toContain(stop);
-      expect(stopped).toBe(untilStop(whole, all).stopped);
-      if (!stopped) expect(out).toBe(whole);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(text, stops, cuts, (whole, all, places) => {
+        const matcher = new StopMatcher(all);
+        let out = "";
+        let stopped = false;
+        for (const piece of pieces(whole, places)) {
+          if (stopped) break;
+          const pushed = matcher.push(piece);
+          out += pushed.text;
+          stopped = pushed.stopped;
+        }
+        if (!stopped) out += matcher.flush();
+        expect(whole.startsWith(out)).toBe(true);
+        for (const stop of all) expect(out).not.toContain(stop);
+        expect(stopped).toBe(untilStop(whole, all).stopped);
+        if (!stopped) expect(out).toBe(whole);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("holds back only what may be the beginning of a stop text", () => {
@@ -85,13 +95,15 @@ describe("TextWriter", () => {
   const bytes = BPETokenizer.train("the cat sat on the mat", { vocabSize: 262, specialTokens: ["<|end|>"] });
 
   it("writes what decoding the whole would give, without special tokens and without a broken character", () => {
-    fc.assert(fc.property(fc.string({ unit: "grapheme", maxLength: 12 }), fc.boolean(), (whole, special) => {
-      const tokens = [...bytes.encode(whole), ...(special ? [0] : []), ...bytes.encode("é")];
-      const writer = new TextWriter(bytes, [], []);
-      const written = tokens.map((token) => writer.push(token).text);
-      for (const piece of written) expect(piece).not.toMatch(/\p{Surrogate}/u);
-      expect(written.join("") + writer.flush()).toBe(bytes.decode(tokens, { skipSpecial: true }));
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 12 }), fc.boolean(), (whole, special) => {
+        const tokens = [...bytes.encode(whole), ...(special ? [0] : []), ...bytes.encode("é")];
+        const writer = new TextWriter(bytes, [], []);
+        const written = tokens.map((token) => writer.push(token).text);
+        for (const piece of written) expect(piece).not.toMatch(/\p{Surrogate}/u);
+        expect(written.join("") + writer.flush()).toBe(bytes.decode(tokens, { skipSpecial: true }));
+      }),
+    );
   });
 
   it("is pending inside a character, and writes U+FFFD when no more tokens come", () => {
@@ -114,7 +126,12 @@ describe("TextWriter", () => {
     const writer = new TextWriter(bytes, [], ["🙂!"]);
     const seen = bytes.encode("ok🙂!more").map((token) => writer.push(token));
     const end = seen.findIndex(({ stopped }) => stopped);
-    expect(seen.slice(0, end + 1).map(({ text: piece }) => piece).join("")).toBe("ok");
+    expect(
+      seen
+        .slice(0, end + 1)
+        .map(({ text: piece }) => piece)
+        .join(""),
+    ).toBe("ok");
     expect(end).toBe(bytes.encode("ok🙂!").length - 1);
   });
 

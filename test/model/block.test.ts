@@ -34,8 +34,12 @@ describe("TransformerBlock", () => {
 
 describe("makeNorm", () => {
   it("makes what the config asks for, with its eps", () => {
-    const spread = (norm: { forward(x: Tensor): Tensor }): number => Math.abs(norm.forward(randn([1, 16], new Random(1))).data[0]);
-    for (const [norm, kind] of [["layerNorm", LayerNorm], ["rmsNorm", RMSNorm]] as const) {
+    const spread = (norm: { forward(x: Tensor): Tensor }): number =>
+      Math.abs(norm.forward(randn([1, 16], new Random(1))).data[0]);
+    for (const [norm, kind] of [
+      ["layerNorm", LayerNorm],
+      ["rmsNorm", RMSNorm],
+    ] as const) {
       const made = makeNorm(seeded(1), resolveConfig({ ...GPT2, norm }));
       expect(made).toBeInstanceOf(kind);
       expect(spread(makeNorm(seeded(1), resolveConfig({ ...GPT2, norm, normEps: 1 })))).toBeLessThan(spread(made));

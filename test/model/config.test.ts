@@ -10,24 +10,55 @@ const SIZES = { vocabSize: 100, contextLength: 16, dModel: 24, nLayers: 2, nHead
 describe("resolveConfig", () => {
   it("fills in the defaults of the GPT-2 family", () => {
     expect(resolveConfig(SIZES)).toEqual({
-      ...SIZES, nKvHeads: 4, headDim: 6, dFf: 96, norm: "layerNorm", normEps: 1e-5, activation: "geluTanh", gated: false, position: "learned",
-      ropeTheta: 10_000, rotaryPairing: "halves", bias: true, tieEmbeddings: true, dropout: 0,
+      ...SIZES,
+      nKvHeads: 4,
+      headDim: 6,
+      dFf: 96,
+      norm: "layerNorm",
+      normEps: 1e-5,
+      activation: "geluTanh",
+      gated: false,
+      position: "learned",
+      ropeTheta: 10_000,
+      rotaryPairing: "halves",
+      bias: true,
+      tieEmbeddings: true,
+      dropout: 0,
     });
   });
 
   it("makes the inner width of a gated layer 8/3 · dModel, rounded up to a multiple of 4", () => {
-    for (const [dModel, dFf] of [[24, 64], [64, 172], [768, 2048], [4, 12]]) {
+    for (const [dModel, dFf] of [
+      [24, 64],
+      [64, 172],
+      [768, 2048],
+      [4, 12],
+    ]) {
       expect(resolveConfig({ ...SIZES, dModel, nHeads: 1, gated: true }).dFf).toBe(dFf);
     }
   });
 
   it("keeps what it is given, and takes undefined for absent", () => {
     const given: Required<ModelConfig> = {
-      ...SIZES, nKvHeads: 2, headDim: 8, dFf: 10, norm: "rmsNorm", normEps: 1e-6, activation: "silu", gated: true, position: "rotary",
-      ropeTheta: 500, rotaryPairing: "pairs", bias: false, tieEmbeddings: false, dropout: 0.1,
+      ...SIZES,
+      nKvHeads: 2,
+      headDim: 8,
+      dFf: 10,
+      norm: "rmsNorm",
+      normEps: 1e-6,
+      activation: "silu",
+      gated: true,
+      position: "rotary",
+      ropeTheta: 500,
+      rotaryPairing: "pairs",
+      bias: false,
+      tieEmbeddings: false,
+      dropout: 0.1,
     };
     expect(resolveConfig(given)).toEqual(given);
-    expect(resolveConfig({ ...SIZES, dFf: undefined, ropeTheta: undefined, norm: undefined })).toEqual(resolveConfig(SIZES));
+    expect(resolveConfig({ ...SIZES, dFf: undefined, ropeTheta: undefined, norm: undefined })).toEqual(
+      resolveConfig(SIZES),
+    );
   });
 
   it("cannot be changed afterwards, nor by changing what was given", () => {
@@ -45,7 +76,10 @@ describe("resolveConfig", () => {
     [{ dModel: 1.5 }, "dModel must be an integer from 1 to 2147483647, got 1.5"],
     [{ nLayers: "2" }, "nLayers must be an integer from 1 to 2147483647, got 2"],
     [{ nHeads: NaN }, "nHeads must be an integer from 1 to 2147483647, got NaN"],
-    [{ n_layer: 2 }, /^ModelConfig: unknown option "n_layer"; known options: vocabSize, contextLength, .*dropout$/.source],
+    [
+      { n_layer: 2 },
+      /^ModelConfig: unknown option "n_layer"; known options: vocabSize, contextLength, .*dropout$/.source,
+    ],
     [{ nHeads: 5 }, "dModel must be a multiple of nHeads unless headDim is given, got dModel 24 and nHeads 5"],
     [{ nKvHeads: 3 }, "nKvHeads must divide nHeads, got 3 and 4"],
     [{ nKvHeads: 8 }, "nKvHeads must be an integer from 1 to 4, got 8"],
@@ -57,7 +91,10 @@ describe("resolveConfig", () => {
     [{ dropout: 1 }, "dropout must be a number from 0 to 0.999, got 1"],
     [{ ...rotary, ropeTheta: 0.5 }, "ropeTheta must be a number finite and >= 1, got 0.5"],
     [{ ropeTheta: 100 }, 'ropeTheta and rotaryPairing need position "rotary", got position "learned"'],
-    [{ position: "sinusoidal", rotaryPairing: "pairs" }, 'ropeTheta and rotaryPairing need position "rotary", got position "sinusoidal"'],
+    [
+      { position: "sinusoidal", rotaryPairing: "pairs" },
+      'ropeTheta and rotaryPairing need position "rotary", got position "sinusoidal"',
+    ],
     [{ ...rotary, rotaryPairing: "quarters" }, "rotaryPairing must be one of halves, pairs, got quarters"],
     [{ norm: "batchNorm" }, "norm must be one of layerNorm, rmsNorm, got batchNorm"],
     [{ activation: "swish" }, "activation must be one of gelu, geluTanh, silu, relu, got swish"],
@@ -71,24 +108,56 @@ describe("resolveConfig", () => {
 
   it.each(bad)("refuses %j", (change, message) => {
     const config = { ...SIZES, ...change } as ModelConfig;
-    expectError(() => resolveConfig(config), ConfigError, message.startsWith("^") ? new RegExp(message) : `ModelConfig: ${message}`);
+    expectError(
+      () => resolveConfig(config),
+      ConfigError,
+      message.startsWith("^") ? new RegExp(message) : `ModelConfig: ${message}`,
+    );
   });
 });
 
 describe("presets", () => {
   it("gpt2 is the 124M model and llama a grouped one of its size", () => {
-    expect(resolveConfig(presets.gpt2())).toMatchObject({ vocabSize: 50_257, contextLength: 1024, dModel: 768, nLayers: 12, nHeads: 12, dFf: 3072, norm: "layerNorm", tieEmbeddings: true });
-    expect(resolveConfig(presets.llama())).toMatchObject({ nKvHeads: 4, headDim: 64, dFf: 2048, norm: "rmsNorm", activation: "silu", gated: true, position: "rotary", bias: false, tieEmbeddings: false });
+    expect(resolveConfig(presets.gpt2())).toMatchObject({
+      vocabSize: 50_257,
+      contextLength: 1024,
+      dModel: 768,
+      nLayers: 12,
+      nHeads: 12,
+      dFf: 3072,
+      norm: "layerNorm",
+      tieEmbeddings: true,
+    });
+    expect(resolveConfig(presets.llama())).toMatchObject({
+      nKvHeads: 4,
+      headDim: 64,
+      dFf: 2048,
+      norm: "rmsNorm",
+      activation: "silu",
+      gated: true,
+      position: "rotary",
+      bias: false,
+      tieEmbeddings: false,
+    });
   });
 
   it.each(["gpt2", "llama"] as const)("%s takes what should differ, and undefined for absent", (name) => {
-    expect(resolveConfig(presets[name]({ nLayers: 1, dModel: 64, nHeads: 8, vocabSize: 10 }))).toMatchObject({ nLayers: 1, dModel: 64, nHeads: 8, nKvHeads: 8, vocabSize: 10 });
+    expect(resolveConfig(presets[name]({ nLayers: 1, dModel: 64, nHeads: 8, vocabSize: 10 }))).toMatchObject({
+      nLayers: 1,
+      dModel: 64,
+      nHeads: 8,
+      nKvHeads: 8,
+      vocabSize: 10,
+    });
     expect(presets[name]({ vocabSize: undefined, nHeads: undefined })).toEqual(presets[name]());
     expectError(() => resolveConfig(presets[name]({ layers: 1 } as object)), ConfigError, /unknown option "layers"/);
   });
 
   it("llama shares keys and values as it is told", () => {
-    expect(resolveConfig(presets.llama({ nHeads: 8, nKvHeads: 2, dModel: 64 }))).toMatchObject({ nHeads: 8, nKvHeads: 2 });
+    expect(resolveConfig(presets.llama({ nHeads: 8, nKvHeads: 2, dModel: 64 }))).toMatchObject({
+      nHeads: 8,
+      nKvHeads: 2,
+    });
     expect(resolveConfig(presets.llama({ nKvHeads: 2 }))).toMatchObject({ nHeads: 12, nKvHeads: 2 });
   });
 });

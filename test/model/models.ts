@@ -8,7 +8,14 @@ export const GPT2: ModelConfig = { vocabSize: 23, contextLength: 96, dModel: 16,
 
 /** A model of the Llama family, with grouped heads. */
 export const LLAMA: ModelConfig = {
-  ...GPT2, nKvHeads: 2, norm: "rmsNorm", activation: "silu", gated: true, position: "rotary", bias: false, tieEmbeddings: false,
+  ...GPT2,
+  nKvHeads: 2,
+  norm: "rmsNorm",
+  activation: "silu",
+  gated: true,
+  position: "rotary",
+  bias: false,
+  tieEmbeddings: false,
 };
 
 /** A model whose parameters are all drawn at random, biases and norms too, so that none of them can be forgotten unnoticed. */

@@ -6,28 +6,41 @@ import { GPT2, LLAMA } from "./models.ts";
 /** The number at the end of a line. */
 const countAt = (line: string): number => Number(/([\d,]+)$/.exec(line)?.[1].replaceAll(",", ""));
 
-describe.each([["GPT-2", GPT2], ["Llama", LLAMA]])("the summary of a %s", (_, sizes) => {
-  it.each([1, 2, 5])("with %d layers has counts that add up to the total, which is the number of parameters", (nLayers) => {
-    const model = new Transformer({ ...sizes, nLayers });
-    const lines = model.summary().split("\n").slice(1);
-    const total = lines.pop() as string;
-    expect(total).toMatch(/^ +total /);
-    expect(lines.map(countAt).reduce((a, b) => a + b, 0)).toBe(countAt(total));
-    expect(countAt(total)).toBe([...model.parameters().values()].reduce((sum, { size }) => sum + size, 0));
-  });
+describe.each([
+  ["GPT-2", GPT2],
+  ["Llama", LLAMA],
+])("the summary of a %s", (_, sizes) => {
+  it.each([1, 2, 5])(
+    "with %d layers has counts that add up to the total, which is the number of parameters",
+    (nLayers) => {
+      const model = new Transformer({ ...sizes, nLayers });
+      const lines = model.summary().split("\n").slice(1);
+      const total = lines.pop() as string;
+      expect(total).toMatch(/^ +total /);
+      expect(lines.map(countAt).reduce((a, b) => a + b, 0)).toBe(countAt(total));
+      expect(countAt(total)).toBe([...model.parameters().values()].reduce((sum, { size }) => sum + size, 0));
+    },
+  );
 
   it("lists every parameter of the first block with its shape", () => {
     const model = new Transformer(sizes);
     for (const [name, { shape }] of model.parameters()) {
-      if (!name.startsWith("blocks.1")) expect(model.summary()).toMatch(new RegExp(`^ +${name.replaceAll(".", "\\.")} +\\[${shape.join(", ")}\\] +[\\d,]+$`, "m"));
+      if (!name.startsWith("blocks.1"))
+        expect(model.summary()).toMatch(
+          new RegExp(`^ +${name.replaceAll(".", "\\.")} +\\[${shape.join(", ")}\\] +[\\d,]+$`, "m"),
+        );
     }
   });
 });
 
 describe("the head line", () => {
   it("says what the model is", () => {
-    expect(new Transformer(GPT2).summary()).toMatch(/^Transformer: 2 layers, 16 wide, 4 heads, context 96, vocabulary 23\n/);
-    expect(new Transformer(LLAMA).summary()).toMatch(/^Transformer: 2 layers, 16 wide, 4 heads over 2 key\/value heads, context 96, vocabulary 23\n/);
+    expect(new Transformer(GPT2).summary()).toMatch(
+      /^Transformer: 2 layers, 16 wide, 4 heads, context 96, vocabulary 23\n/,
+    );
+    expect(new Transformer(LLAMA).summary()).toMatch(
+      /^Transformer: 2 layers, 16 wide, 4 heads over 2 key\/value heads, context 96, vocabulary 23\n/,
+    );
   });
 });
 

@@ -31,7 +31,8 @@ function decode({ shape, data }: StoredTensor): Tensor {
   return new Tensor(new Float32Array(bytes.buffer), shape);
 }
 
-const read = (file: string): Map<string, Tensor> => readStored(JSON.parse(readFileSync(dataPath("gpt2-sort", file), "utf8")) as object);
+const read = (file: string): Map<string, Tensor> =>
+  readStored(JSON.parse(readFileSync(dataPath("gpt2-sort", file), "utf8")) as object);
 
 /** minGPT's names for heed's parameters; query, key and value lie in one matrix, one after the other. */
 function parametersOf(stored: ReadonlyMap<string, Tensor>): Map<string, Float32Array> {
@@ -43,7 +44,9 @@ function parametersOf(stored: ReadonlyMap<string, Tensor>): Map<string, Float32A
     for (const layer of [0, 1, 2]) {
       const [ours, theirs] = [`blocks.${layer}`, `transformer.h.${layer}`];
       const parts = pick(stored, `${theirs}.attn.c_attn.${kind}`);
-      ["qProj", "kProj", "vProj"].forEach((part, i) => found.set(`${ours}.attention.${part}.${kind}`, slice(parts, { start: 48 * i, end: 48 * (i + 1) }).data));
+      ["qProj", "kProj", "vProj"].forEach((part, i) =>
+        found.set(`${ours}.attention.${part}.${kind}`, slice(parts, { start: 48 * i, end: 48 * (i + 1) }).data),
+      );
       put(`${ours}.attention.outProj.${kind}`, `${theirs}.attn.c_proj.${kind}`);
       put(`${ours}.norm1.${kind}`, `${theirs}.ln_1.${kind}`);
       put(`${ours}.norm2.${kind}`, `${theirs}.ln_2.${kind}`);
@@ -58,10 +61,25 @@ function parametersOf(stored: ReadonlyMap<string, Tensor>): Map<string, Float32A
 
 /** minGPT's names for what `observe` shows. */
 const OBSERVED: Readonly<Record<string, string>> = {
-  x: "embedded", ln1: "blocks.0.norm1", q: "blocks.0.attention.query", k: "blocks.0.attention.keys", v: "blocks.0.attention.values",
-  att: "blocks.0.attention.scores", attSm: "blocks.0.attention.weights", y: "blocks.0.attention.mixed", yProj: "blocks.0.attention",
-  attnResid: "blocks.0.between", ln2: "blocks.0.norm2", fc: "blocks.0.feedForward.up", gelu: "blocks.0.feedForward.activated",
-  mlp: "blocks.0.feedForward", mlpResid: "blocks.0", block0: "blocks.0", block1: "blocks.1", block2: "blocks.2", ln_f: "finalNorm",
+  x: "embedded",
+  ln1: "blocks.0.norm1",
+  q: "blocks.0.attention.query",
+  k: "blocks.0.attention.keys",
+  v: "blocks.0.attention.values",
+  att: "blocks.0.attention.scores",
+  attSm: "blocks.0.attention.weights",
+  y: "blocks.0.attention.mixed",
+  yProj: "blocks.0.attention",
+  attnResid: "blocks.0.between",
+  ln2: "blocks.0.norm2",
+  fc: "blocks.0.feedForward.up",
+  gelu: "blocks.0.feedForward.activated",
+  mlp: "blocks.0.feedForward",
+  mlpResid: "blocks.0",
+  block0: "blocks.0",
+  block1: "blocks.1",
+  block2: "blocks.2",
+  ln_f: "finalNorm",
 };
 
 /** [batch, heads, seq, headDim] → [batch, seq, heads · headDim] */
@@ -70,7 +88,15 @@ const merged = (heads: Tensor): Tensor => reshape(transpose(heads, 1, 2), [heads
 describeWithData("a trained minGPT that sorts", () => {
   const expected = read("gpt-nano-sort-t0-partials.json");
   const model = new Transformer(
-    { vocabSize: 3, contextLength: 11, dModel: 48, nLayers: 3, nHeads: 3, activation: "geluTanh", tieEmbeddings: false },
+    {
+      vocabSize: 3,
+      contextLength: 11,
+      dModel: 48,
+      nLayers: 3,
+      nHeads: 3,
+      activation: "geluTanh",
+      tieEmbeddings: false,
+    },
     { parameters: parametersOf(read("gpt-nano-sort-model.json")) },
   );
   const tokens = pick(expected, "idx").toArray() as number[][];
@@ -81,7 +107,13 @@ describeWithData("a trained minGPT that sorts", () => {
     ["idx", pick(expected, "idx")],
     ["tok_emb", model.tokenEmbedding.forward(tokens)],
     ["pos_emb", reshape(model.parameters().get("positionEmbedding.weight") as Tensor, [1, 11, 48])],
-    ["qkv", concat(["query", "keys", "values"].map((part) => merged(pick(seen, `blocks.0.attention.${part}`))), { axis: -1 })],
+    [
+      "qkv",
+      concat(
+        ["query", "keys", "values"].map((part) => merged(pick(seen, `blocks.0.attention.${part}`))),
+        { axis: -1 },
+      ),
+    ],
     ["lm_head", logits],
     ["probs", softmax(logits)],
   ]);

@@ -8,10 +8,24 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { distance } from "../golden.ts";
 import { GPT2, LLAMA, randomModel, randomTokens } from "./models.ts";
 
-const families: [string, ModelConfig][] = [["GPT-2", GPT2], ["Llama", LLAMA]];
+const families: [string, ModelConfig][] = [
+  ["GPT-2", GPT2],
+  ["Llama", LLAMA],
+];
 const BLOCK = [
-  "norm1", "attention.query", "attention.keys", "attention.values", "attention.scores", "attention.weights", "attention.mixed", "attention", "between",
-  "norm2", "feedForward.up", "feedForward.activated", "feedForward",
+  "norm1",
+  "attention.query",
+  "attention.keys",
+  "attention.values",
+  "attention.scores",
+  "attention.weights",
+  "attention.mixed",
+  "attention",
+  "between",
+  "norm2",
+  "feedForward.up",
+  "feedForward.activated",
+  "feedForward",
 ];
 
 describe.each(families)("observe in a %s", (_, config) => {
@@ -43,7 +57,10 @@ describe.each(families)("observe in a %s", (_, config) => {
     const seen = new Map<string, Tensor>();
     model.forward(tokens, { observe: (name, activation) => void seen.set(name, activation) });
     const at = (name: string): Tensor => seen.get(name) as Tensor;
-    for (const [layer, before] of [[0, "embedded"], [1, "blocks.0"]] as const) {
+    for (const [layer, before] of [
+      [0, "embedded"],
+      [1, "blocks.0"],
+    ] as const) {
       const block = `blocks.${layer}`;
       expect(add(at(before), at(`${block}.attention`)).toArray()).toEqual(at(`${block}.between`).toArray());
       expect(add(at(`${block}.between`), at(`${block}.feedForward`)).toArray()).toEqual(at(block).toArray());

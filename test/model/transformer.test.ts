@@ -11,7 +11,10 @@ import { scope } from "../../src/tensor/scope.ts";
 import { expectError } from "../expect-error.ts";
 import { GPT2, LLAMA, randomModel, randomTokens } from "./models.ts";
 
-const families: [string, ModelConfig][] = [["GPT-2", GPT2], ["Llama", LLAMA]];
+const families: [string, ModelConfig][] = [
+  ["GPT-2", GPT2],
+  ["Llama", LLAMA],
+];
 const bitsOf = (model: Transformer): number[][] => [...model.parameters().values()].map(({ data }) => [...data]);
 
 describe("a model", () => {
@@ -25,26 +28,50 @@ describe("a model", () => {
 
 describe("parameters", () => {
   it("of a GPT-2 have these names and shapes, in this order", () => {
-    const shapes = [...new Transformer({ ...GPT2, nLayers: 1 }).parameters()].map(([name, { shape }]) => `${name} ${shape.join("×")}`);
+    const shapes = [...new Transformer({ ...GPT2, nLayers: 1 }).parameters()].map(
+      ([name, { shape }]) => `${name} ${shape.join("×")}`,
+    );
     expect(shapes).toEqual([
-      "tokenEmbedding.weight 23×16", "positionEmbedding.weight 96×16",
-      "blocks.0.norm1.weight 16", "blocks.0.norm1.bias 16",
-      "blocks.0.attention.qProj.weight 16×16", "blocks.0.attention.qProj.bias 16", "blocks.0.attention.kProj.weight 16×16", "blocks.0.attention.kProj.bias 16",
-      "blocks.0.attention.vProj.weight 16×16", "blocks.0.attention.vProj.bias 16", "blocks.0.attention.outProj.weight 16×16", "blocks.0.attention.outProj.bias 16",
-      "blocks.0.norm2.weight 16", "blocks.0.norm2.bias 16",
-      "blocks.0.feedForward.upProj.weight 64×16", "blocks.0.feedForward.upProj.bias 64", "blocks.0.feedForward.downProj.weight 16×64", "blocks.0.feedForward.downProj.bias 16",
-      "finalNorm.weight 16", "finalNorm.bias 16",
+      "tokenEmbedding.weight 23×16",
+      "positionEmbedding.weight 96×16",
+      "blocks.0.norm1.weight 16",
+      "blocks.0.norm1.bias 16",
+      "blocks.0.attention.qProj.weight 16×16",
+      "blocks.0.attention.qProj.bias 16",
+      "blocks.0.attention.kProj.weight 16×16",
+      "blocks.0.attention.kProj.bias 16",
+      "blocks.0.attention.vProj.weight 16×16",
+      "blocks.0.attention.vProj.bias 16",
+      "blocks.0.attention.outProj.weight 16×16",
+      "blocks.0.attention.outProj.bias 16",
+      "blocks.0.norm2.weight 16",
+      "blocks.0.norm2.bias 16",
+      "blocks.0.feedForward.upProj.weight 64×16",
+      "blocks.0.feedForward.upProj.bias 64",
+      "blocks.0.feedForward.downProj.weight 16×64",
+      "blocks.0.feedForward.downProj.bias 16",
+      "finalNorm.weight 16",
+      "finalNorm.bias 16",
     ]);
   });
 
   it("of a Llama have these", () => {
-    const shapes = [...new Transformer({ ...LLAMA, nLayers: 1 }).parameters()].map(([name, { shape }]) => `${name} ${shape.join("×")}`);
+    const shapes = [...new Transformer({ ...LLAMA, nLayers: 1 }).parameters()].map(
+      ([name, { shape }]) => `${name} ${shape.join("×")}`,
+    );
     expect(shapes).toEqual([
-      "tokenEmbedding.weight 23×16", "blocks.0.norm1.weight 16",
-      "blocks.0.attention.qProj.weight 16×16", "blocks.0.attention.kProj.weight 8×16", "blocks.0.attention.vProj.weight 8×16", "blocks.0.attention.outProj.weight 16×16",
+      "tokenEmbedding.weight 23×16",
+      "blocks.0.norm1.weight 16",
+      "blocks.0.attention.qProj.weight 16×16",
+      "blocks.0.attention.kProj.weight 8×16",
+      "blocks.0.attention.vProj.weight 8×16",
+      "blocks.0.attention.outProj.weight 16×16",
       "blocks.0.norm2.weight 16",
-      "blocks.0.feedForward.gateProj.weight 44×16", "blocks.0.feedForward.upProj.weight 44×16", "blocks.0.feedForward.downProj.weight 16×44",
-      "finalNorm.weight 16", "lmHead.weight 23×16",
+      "blocks.0.feedForward.gateProj.weight 44×16",
+      "blocks.0.feedForward.upProj.weight 44×16",
+      "blocks.0.feedForward.downProj.weight 16×44",
+      "finalNorm.weight 16",
+      "lmHead.weight 23×16",
     ]);
   });
 
@@ -69,7 +96,11 @@ describe("parameters", () => {
     given.get("finalNorm.weight")?.fill(9);
     expect(model.parameters().get("finalNorm.weight")?.data).not.toContain(9);
     given.delete("finalNorm.bias");
-    expectError(() => new Transformer(GPT2, { parameters: given }), ConfigError, 'parameters: "finalNorm.bias" [16] is missing');
+    expectError(
+      () => new Transformer(GPT2, { parameters: given }),
+      ConfigError,
+      'parameters: "finalNorm.bias" [16] is missing',
+    );
   });
 });
 
@@ -82,15 +113,30 @@ describe("a seed", () => {
 
   it("starts a model that knows nothing: its loss is near ln vocabSize", () => {
     for (const [, config] of families) {
-      const loss = crossEntropy(new Transformer(config, { seed: 1 }).forward(randomTokens(2, 30, 23)), randomTokens(2, 30, 23, 9)).item();
+      const loss = crossEntropy(
+        new Transformer(config, { seed: 1 }).forward(randomTokens(2, 30, 23)),
+        randomTokens(2, 30, 23, 9),
+      ).item();
       expect(Math.abs(loss - Math.log(23))).toBeLessThan(0.3);
     }
   });
 
   it("must be a whole number, and has no place beside given parameters", () => {
-    expectError(() => new Transformer(GPT2, { seed: 0.5 }), ConfigError, "Random: seed must be a safe integer, got 0.5");
-    expectError(() => new Transformer(GPT2, { seed: 1, parameters: new Map() }), ConfigError, "Transformer: seed has no effect on given parameters; give one of the two");
-    expectError(() => new Transformer(GPT2, { sead: 1 } as object), ConfigError, 'Transformer: unknown option "sead"; known options: seed, parameters');
+    expectError(
+      () => new Transformer(GPT2, { seed: 0.5 }),
+      ConfigError,
+      "Random: seed must be a safe integer, got 0.5",
+    );
+    expectError(
+      () => new Transformer(GPT2, { seed: 1, parameters: new Map() }),
+      ConfigError,
+      "Transformer: seed has no effect on given parameters; give one of the two",
+    );
+    expectError(
+      () => new Transformer(GPT2, { sead: 1 } as object),
+      ConfigError,
+      'Transformer: unknown option "sead"; known options: seed, parameters',
+    );
   });
 });
 
@@ -110,7 +156,9 @@ describe("forward", () => {
     const [tokens] = randomTokens(1, 12, 23);
     const before = slice(model.forward(tokens), { axis: 1, end: 8 }).toArray();
     expect(slice(model.forward(tokens.with(8, (tokens[8] + 1) % 23)), { axis: 1, end: 8 }).toArray()).toEqual(before);
-    expect(slice(model.forward(tokens.with(7, (tokens[7] + 1) % 23)), { axis: 1, end: 8 }).toArray()).not.toEqual(before);
+    expect(slice(model.forward(tokens.with(7, (tokens[7] + 1) % 23)), { axis: 1, end: 8 }).toArray()).not.toEqual(
+      before,
+    );
   });
 
   it.each(families)("of a %s with lastOnly gives the last row", (_, config) => {
@@ -146,8 +194,16 @@ describe("forward refuses", () => {
   it.each([
     ["no tokens", [], "forward: needs at least one token"],
     ["an empty row", [[]], "forward: needs at least one token"],
-    ["uneven rows", [[1, 2], [3]], "forward: rows of tokens must be equally long: row 0 has 2, row 1 has 1; shape [2, 2] expected"],
-    ["an id beyond the vocabulary", [1, 23], "forward: tokens must be whole numbers from 0 to 22, got 23 at position 1"],
+    [
+      "uneven rows",
+      [[1, 2], [3]],
+      "forward: rows of tokens must be equally long: row 0 has 2, row 1 has 1; shape [2, 2] expected",
+    ],
+    [
+      "an id beyond the vocabulary",
+      [1, 23],
+      "forward: tokens must be whole numbers from 0 to 22, got 23 at position 1",
+    ],
     ["a negative id", [[-1]], "forward: tokens must be whole numbers from 0 to 22, got -1 at position 0"],
     ["a fraction", [0.5], "forward: tokens must be whole numbers from 0 to 22, got 0.5 at position 0"],
     ["a hole", [1, undefined], "forward: tokens must be whole numbers from 0 to 22, got undefined at position 1"],
@@ -161,21 +217,45 @@ describe("forward refuses", () => {
   it("more than the context after what the cache holds, and leaves the cache as it was", () => {
     const kvCache = model.newCache();
     model.forward(long.slice(0, 90), { kvCache });
-    expectError(() => model.forward(long.slice(0, 7), { kvCache }), ShapeError, "forward: 7 tokens after 90 cached ones exceed the context of 96; give fewer tokens");
+    expectError(
+      () => model.forward(long.slice(0, 7), { kvCache }),
+      ShapeError,
+      "forward: 7 tokens after 90 cached ones exceed the context of 96; give fewer tokens",
+    );
     expect(kvCache.length).toBe(90);
     expect(model.forward(long.slice(0, 6), { kvCache }).shape).toEqual([1, 6, 23]);
   });
 
   it("a cache for another number of sequences, or of another model", () => {
-    expectError(() => model.forward([[1], [2]], { kvCache: model.newCache() }), ShapeError, "KVCache: holds [1, 4, seq, 4], got keys [2, 4, 1, 4] and values [2, 4, 1, 4]");
-    expectError(() => model.forward([1], { kvCache: randomModel(LLAMA).newCache() }), ShapeError, "KVCache: holds [1, 2, seq, 4], got keys [1, 4, 1, 4] and values [1, 4, 1, 4]");
+    expectError(
+      () => model.forward([[1], [2]], { kvCache: model.newCache() }),
+      ShapeError,
+      "KVCache: holds [1, 4, seq, 4], got keys [2, 4, 1, 4] and values [2, 4, 1, 4]",
+    );
+    expectError(
+      () => model.forward([1], { kvCache: randomModel(LLAMA).newCache() }),
+      ShapeError,
+      "KVCache: holds [1, 2, seq, 4], got keys [1, 4, 1, 4] and values [1, 4, 1, 4]",
+    );
     const shallow = new KVCache({ batch: 1, nLayers: 1, nKvHeads: 4, headDim: 4, maxLength: 8 });
-    expectError(() => model.forward([1], { kvCache: shallow }), ConfigError, "KVCache.append: layer must be an integer from 0 to 0, got 1");
+    expectError(
+      () => model.forward([1], { kvCache: shallow }),
+      ConfigError,
+      "KVCache.append: layer must be an integer from 0 to 0, got 1",
+    );
   });
 
   it("an unknown option", () => {
-    expectError(() => model.forward([1], { cache: 1 } as object), ConfigError, 'forward: unknown option "cache"; known options: kvCache, lastOnly, dropoutRandom, observe');
-    expectError(() => model.newCache({ size: 1 } as object), ConfigError, 'newCache: unknown option "size"; known options: batch');
+    expectError(
+      () => model.forward([1], { cache: 1 } as object),
+      ConfigError,
+      'forward: unknown option "cache"; known options: kvCache, lastOnly, dropoutRandom, observe',
+    );
+    expectError(
+      () => model.newCache({ size: 1 } as object),
+      ConfigError,
+      'newCache: unknown option "size"; known options: batch',
+    );
     expectError(() => model.newCache({ batch: 0 }), ConfigError, "KVCache: batch must be an integer >= 1, got 0");
   });
 });
@@ -184,7 +264,11 @@ describe("dispose", () => {
   it("gives the weights up, and says so to whoever comes later", () => {
     const model = randomModel(GPT2);
     model.dispose();
-    expectError(() => model.forward([1]), DisposedError, "Tensor [23, 16]: read after release; return it from its scope, or do not dispose its model yet");
+    expectError(
+      () => model.forward([1]),
+      DisposedError,
+      "Tensor [23, 16]: read after release; return it from its scope, or do not dispose its model yet",
+    );
     model.dispose();
   });
 
@@ -202,6 +286,10 @@ describe("checkVocabulary", () => {
     const model = new Transformer(GPT2);
     checkVocabulary("generate", model, 23);
     checkVocabulary("generate", model, 5);
-    expectError(() => checkVocabulary("generate", model, 24), ConfigError, "generate: the tokenizer has 24 tokens, the model only 23; build the model with vocabSize: tokenizer.vocabSize");
+    expectError(
+      () => checkVocabulary("generate", model, 24),
+      ConfigError,
+      "generate: the tokenizer has 24 tokens, the model only 23; build the model with vocabSize: tokenizer.vocabSize",
+    );
   });
 });

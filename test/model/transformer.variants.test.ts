@@ -16,7 +16,19 @@ const POSITIONS = ["learned", "sinusoidal", "rotary"] as const;
 const variants: ModelConfig[] = NORMS.flatMap((norm) =>
   ACTIVATIONS.flatMap((activation) =>
     [false, true].flatMap((gated) =>
-      POSITIONS.map((position, i): ModelConfig => ({ ...SIZES, norm, activation, gated, position, bias: i !== 1, nKvHeads: i === 2 ? 1 : 2, tieEmbeddings: !gated })))));
+      POSITIONS.map((position, i): ModelConfig => ({
+        ...SIZES,
+        norm,
+        activation,
+        gated,
+        position,
+        bias: i !== 1,
+        nKvHeads: i === 2 ? 1 : 2,
+        tieEmbeddings: !gated,
+      })),
+    ),
+  ),
+);
 
 const [tokens, targets] = [randomTokens(2, 5, 7, 3), randomTokens(2, 5, 7, 4)];
 
@@ -38,7 +50,10 @@ function lossOf(model: Transformer, name: string): (value: Tensor) => Tensor {
 function ownerOf(model: Transformer, name: string): [Record<string, unknown>, string] {
   const path = name.split(".");
   const field = path.pop() as string;
-  const owner = path.reduce<Record<string, unknown>>((at, key) => at[key] as Record<string, unknown>, model as unknown as Record<string, unknown>);
+  const owner = path.reduce<Record<string, unknown>>(
+    (at, key) => at[key] as Record<string, unknown>,
+    model as unknown as Record<string, unknown>,
+  );
   expect(owner[field], name).toBeInstanceOf(Parameter);
   return [owner, field];
 }
@@ -52,20 +67,27 @@ describe.each(variants)("$norm, $activation, gated $gated, $position", (config) 
     const parameter = model.parameters().get(name) as Parameter;
     // relu's kinks bend the finite differences, so its steps are small and its bound wide.
     const relu = config.activation === "relu";
-    const { ok, maxError, worst } = gradCheck(lossOf(model, name), [parameter], relu ? { step: 2e-3, tolerance: 2e-2 } : {});
+    const { ok, maxError, worst } = gradCheck(
+      lossOf(model, name),
+      [parameter],
+      relu ? { step: 2e-3, tolerance: 2e-2 } : {},
+    );
     expect(ok, `error ${maxError} at ${JSON.stringify(worst)}`).toBe(true);
   });
 });
 
-describe.each([variants[1], variants[15], variants[32], variants[41]])("every parameter of $norm, $activation, gated $gated, $position", (config) => {
-  const model = randomModel(config, 5);
+describe.each([variants[1], variants[15], variants[32], variants[41]])(
+  "every parameter of $norm, $activation, gated $gated, $position",
+  (config) => {
+    const model = randomModel(config, 5);
 
-  it.each([...model.parameters().keys()])("%s has a right gradient", (name) => {
-    const parameter = model.parameters().get(name) as Parameter;
-    const { ok, maxError, worst } = gradCheck(lossOf(model, name), [parameter]);
-    expect(ok, `error ${maxError} at ${JSON.stringify(worst)}`).toBe(true);
-  });
-});
+    it.each([...model.parameters().keys()])("%s has a right gradient", (name) => {
+      const parameter = model.parameters().get(name) as Parameter;
+      const { ok, maxError, worst } = gradCheck(lossOf(model, name), [parameter]);
+      expect(ok, `error ${maxError} at ${JSON.stringify(worst)}`).toBe(true);
+    });
+  },
+);
 
 describe("the variants", () => {
   it("are all 48, and no two compute the same", () => {

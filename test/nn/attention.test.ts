@@ -14,7 +14,11 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { distance } from "../golden.ts";
 
 const make = (config: Partial<AttentionConfig> = {}): MultiHeadAttention =>
-  new MultiHeadAttention(seeded(1), { dModel: 6, nHeads: 4, nKvHeads: 2, headDim: 2, bias: true, dropout: 0, rotaryPairing: "halves", ...config }, { std: 1, outStd: 0.5 });
+  new MultiHeadAttention(
+    seeded(1),
+    { dModel: 6, nHeads: 4, nKvHeads: 2, headDim: 2, bias: true, dropout: 0, rotaryPairing: "halves", ...config },
+    { std: 1, outStd: 0.5 },
+  );
 
 const x = randn([2, 5, 6], new Random(2));
 
@@ -29,7 +33,14 @@ describe("MultiHeadAttention", () => {
   it("has four projections, those of keys and values for their own number of heads", () => {
     const shapes = [...make().parameters()].map(([name, { shape }]) => `${name} ${shape.join("×")}`);
     expect(shapes).toEqual([
-      "qProj.weight 8×6", "qProj.bias 8", "kProj.weight 4×6", "kProj.bias 4", "vProj.weight 4×6", "vProj.bias 4", "outProj.weight 6×8", "outProj.bias 6",
+      "qProj.weight 8×6",
+      "qProj.bias 8",
+      "kProj.weight 4×6",
+      "kProj.bias 4",
+      "vProj.weight 4×6",
+      "vProj.bias 4",
+      "outProj.weight 6×8",
+      "outProj.bias 6",
     ]);
     expect([...make({ bias: false }).parameters().keys()].some((name) => name.endsWith("bias"))).toBe(false);
   });
@@ -39,11 +50,16 @@ describe("MultiHeadAttention", () => {
     expect(layer.forward(x, { layer: 0 }).toArray()).toEqual(byHand(layer, (heads) => heads).toArray());
   });
 
-  it.each(["halves", "pairs"] as const)("turns queries and keys, not values, where positions are rotary (%s)", (pairing) => {
-    const layer = make({ rotaryPairing: pairing });
-    const table = rotaryTable(8, 2);
-    expect(layer.forward(x, { layer: 0, rotaryTable: table }).toArray()).toEqual(byHand(layer, (heads) => rotary(heads, { table, pairing })).toArray());
-  });
+  it.each(["halves", "pairs"] as const)(
+    "turns queries and keys, not values, where positions are rotary (%s)",
+    (pairing) => {
+      const layer = make({ rotaryPairing: pairing });
+      const table = rotaryTable(8, 2);
+      expect(layer.forward(x, { layer: 0, rotaryTable: table }).toArray()).toEqual(
+        byHand(layer, (heads) => rotary(heads, { table, pairing })).toArray(),
+      );
+    },
+  );
 
   it("with a cache gives the rows of the whole, token by token", () => {
     const layer = make();
@@ -51,7 +67,11 @@ describe("MultiHeadAttention", () => {
     const whole = layer.forward(x, { layer: 0, rotaryTable: table });
     const kvCache = new KVCache({ batch: 2, nLayers: 1, nKvHeads: 2, headDim: 2, maxLength: 8 });
     for (let at = 0; at < 5; at++) {
-      const out = layer.forward(slice(x, { axis: 1, start: at, end: at + 1 }), { layer: 0, rotaryTable: table, kvCache });
+      const out = layer.forward(slice(x, { axis: 1, start: at, end: at + 1 }), {
+        layer: 0,
+        rotaryTable: table,
+        kvCache,
+      });
       kvCache.advance(1);
       expect(distance(out.data, slice(whole, { axis: 1, start: at, end: at + 1 }).data)).toBeLessThan(1e-6);
     }
@@ -61,7 +81,12 @@ describe("MultiHeadAttention", () => {
     const seen = new Map<string, readonly number[]>();
     make().forward(x, { layer: 0, observe: (name, { shape }) => seen.set(name, shape) });
     expect(Object.fromEntries(seen)).toEqual({
-      query: [2, 4, 5, 2], keys: [2, 2, 5, 2], values: [2, 2, 5, 2], scores: [2, 4, 5, 5], weights: [2, 4, 5, 5], mixed: [2, 5, 8],
+      query: [2, 4, 5, 2],
+      keys: [2, 2, 5, 2],
+      values: [2, 2, 5, 2],
+      scores: [2, 4, 5, 5],
+      weights: [2, 4, 5, 5],
+      mixed: [2, 5, 8],
     });
   });
 

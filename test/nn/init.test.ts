@@ -39,20 +39,59 @@ describe("blank", () => {
 });
 
 describe("assignParameters", () => {
-  const make = (): Map<string, Parameter> => new Map([["a", new Parameter(new Float32Array(2), [2])], ["b", new Parameter(new Float32Array(4), [2, 2])]]);
+  const make = (): Map<string, Parameter> =>
+    new Map([
+      ["a", new Parameter(new Float32Array(2), [2])],
+      ["b", new Parameter(new Float32Array(4), [2, 2])],
+    ]);
 
   it("copies every value", () => {
     const parameters = make();
     const a = Float32Array.of(1, 2);
-    assignParameters(parameters, new Map([["b", Float32Array.of(3, 4, 5, 6)], ["a", a]]));
+    assignParameters(
+      parameters,
+      new Map([
+        ["b", Float32Array.of(3, 4, 5, 6)],
+        ["a", a],
+      ]),
+    );
     a[0] = 9;
-    expect([...parameters.values()].map((parameter) => parameter.toArray())).toEqual([[1, 2], [[3, 4], [5, 6]]]);
+    expect([...parameters.values()].map((parameter) => parameter.toArray())).toEqual([
+      [1, 2],
+      [
+        [3, 4],
+        [5, 6],
+      ],
+    ]);
   });
 
   it("names what is missing, too much, or of another size", () => {
     const [a, b] = [new Float32Array(2), new Float32Array(4)];
     expectError(() => assignParameters(make(), new Map([["a", a]])), ConfigError, 'parameters: "b" [2, 2] is missing');
-    expectError(() => assignParameters(make(), new Map([["a", a], ["b", b], ["c", b]])), ConfigError, 'parameters: the model has no parameter "c"');
-    expectError(() => assignParameters(make(), new Map([["a", a], ["b", a]])), ConfigError, 'parameters: "b" needs 4 numbers [2, 2], got 2');
+    expectError(
+      () =>
+        assignParameters(
+          make(),
+          new Map([
+            ["a", a],
+            ["b", b],
+            ["c", b],
+          ]),
+        ),
+      ConfigError,
+      'parameters: the model has no parameter "c"',
+    );
+    expectError(
+      () =>
+        assignParameters(
+          make(),
+          new Map([
+            ["a", a],
+            ["b", a],
+          ]),
+        ),
+      ConfigError,
+      'parameters: "b" needs 4 numbers [2, 2], got 2',
+    );
   });
 });

@@ -19,7 +19,10 @@ beforeEach(() => {
 /** Keys or values of which no two numbers are equal. */
 function rows(batch: number, seq: number): Tensor {
   const shape = [batch, SIZES.nKvHeads, seq, SIZES.headDim];
-  return new Tensor(Float32Array.from({ length: sizeOf(shape) }, () => ++next), shape);
+  return new Tensor(
+    Float32Array.from({ length: sizeOf(shape) }, () => ++next),
+    shape,
+  );
 }
 
 /** Appends to both layers and counts; returns what went in and what came out, by layer. */
@@ -44,7 +47,8 @@ describe("append", () => {
       const { put, got } = feed(cache, seq);
       past.push(put);
       for (const layer of [0, 1]) {
-        for (const part of [0, 1]) expect(got[layer][part].toArray()).toEqual(joined(past.map((step) => step[layer][part])));
+        for (const part of [0, 1])
+          expect(got[layer][part].toArray()).toEqual(joined(past.map((step) => step[layer][part])));
       }
     }
     expect(cache.length).toBe(300);
@@ -84,7 +88,11 @@ describe("append", () => {
   it("takes the full length and not one more", () => {
     const cache = new KVCache({ ...SIZES, batch: 1, maxLength: 4 });
     feed(cache, 3);
-    expectError(() => cache.append(0, rows(1, 2), rows(1, 2)), ShapeError, "KVCache: 3 tokens are held and 2 more exceed its 4; rewind it or make a new one");
+    expectError(
+      () => cache.append(0, rows(1, 2), rows(1, 2)),
+      ShapeError,
+      "KVCache: 3 tokens are held and 2 more exceed its 4; rewind it or make a new one",
+    );
     feed(cache, 1);
     expect([cache.length, cache.maxLength]).toEqual([4, 4]);
   });
@@ -92,12 +100,20 @@ describe("append", () => {
   it("refuses keys and values of other sizes than its own", () => {
     const cache = new KVCache({ ...SIZES, batch: 2 });
     const refuse = (keys: number[], values: number[]): void =>
-      expectError(() => cache.append(0, zeros(keys), zeros(values)), ShapeError, `KVCache: holds [2, 3, seq, 2], got keys [${keys.join(", ")}] and values [${values.join(", ")}]`);
+      expectError(
+        () => cache.append(0, zeros(keys), zeros(values)),
+        ShapeError,
+        `KVCache: holds [2, 3, seq, 2], got keys [${keys.join(", ")}] and values [${values.join(", ")}]`,
+      );
     refuse([1, 3, 1, 2], [1, 3, 1, 2]);
     refuse([2, 1, 1, 2], [2, 1, 1, 2]);
     refuse([2, 3, 1, 4], [2, 3, 1, 4]);
     refuse([2, 3, 1, 2], [2, 3, 2, 2]);
-    expectError(() => cache.append(2, rows(2, 1), rows(2, 1)), ConfigError, "KVCache.append: layer must be an integer from 0 to 1, got 2");
+    expectError(
+      () => cache.append(2, rows(2, 1), rows(2, 1)),
+      ConfigError,
+      "KVCache.append: layer must be an integer from 0 to 1, got 2",
+    );
   });
 });
 
@@ -132,7 +148,8 @@ describe("reorder", () => {
     const { put, got } = feed(cache, 1);
     const row = (x: Tensor, i: number): Tensor => slice(x, { start: i, end: i + 1 });
     [2, 0, 2, 1].forEach((from, to) => {
-      for (const part of [0, 1]) expect(row(got[0][part], to).toArray()).toEqual(joined([row(before[part], from), row(put[0][part], to)]));
+      for (const part of [0, 1])
+        expect(row(got[0][part], to).toArray()).toEqual(joined([row(before[part], from), row(put[0][part], to)]));
     });
     cache.reorder([1]);
     expect(feed(cache, 80).got[0][0].shape).toEqual([1, 3, 85, 2]);
@@ -142,7 +159,9 @@ describe("reorder", () => {
     const cache = new KVCache({ ...SIZES, batch: 1 });
     feed(cache, 2);
     cache.reorder([0, 0]);
-    const { got: [[keys]] } = feed(cache, 1);
+    const {
+      got: [[keys]],
+    } = feed(cache, 1);
     const [a, b] = [slice(keys, { end: 1 }), slice(keys, { start: 1 })];
     expect(slice(a, { axis: 2, end: 2 }).toArray()).toEqual(slice(b, { axis: 2, end: 2 }).toArray());
     expect(slice(a, { axis: 2, start: 2 }).toArray()).not.toEqual(slice(b, { axis: 2, start: 2 }).toArray());
@@ -150,8 +169,16 @@ describe("reorder", () => {
 
   it("names a sequence that is not there, and wants one at least", () => {
     const cache = new KVCache({ ...SIZES, batch: 2 });
-    expectError(() => cache.reorder([0, 2]), ConfigError, "KVCache.reorder: order must be an integer from 0 to 1, got 2");
-    expectError(() => cache.reorder([-1]), ConfigError, "KVCache.reorder: order must be an integer from 0 to 1, got -1");
+    expectError(
+      () => cache.reorder([0, 2]),
+      ConfigError,
+      "KVCache.reorder: order must be an integer from 0 to 1, got 2",
+    );
+    expectError(
+      () => cache.reorder([-1]),
+      ConfigError,
+      "KVCache.reorder: order must be an integer from 0 to 1, got -1",
+    );
     expectError(() => cache.reorder([]), ConfigError, "KVCache.reorder: order must name at least one sequence");
   });
 });
@@ -163,7 +190,15 @@ describe("a new cache", () => {
   });
 
   it("names sizes that make no cache", () => {
-    expectError(() => new KVCache({ ...SIZES, batch: 0 }), ConfigError, "KVCache: batch must be an integer >= 1, got 0");
-    expectError(() => new KVCache({ ...SIZES, batch: 1, maxLength: 0 }), ConfigError, "KVCache: maxLength must be an integer >= 1, got 0");
+    expectError(
+      () => new KVCache({ ...SIZES, batch: 0 }),
+      ConfigError,
+      "KVCache: batch must be an integer >= 1, got 0",
+    );
+    expectError(
+      () => new KVCache({ ...SIZES, batch: 1, maxLength: 0 }),
+      ConfigError,
+      "KVCache: maxLength must be an integer >= 1, got 0",
+    );
   });
 });

@@ -9,7 +9,10 @@ import { randn } from "../../src/tensor/create.ts";
 describe("Linear", () => {
   it("has a weight [dOut, dIn] and, if asked, a bias that starts at 0", () => {
     const layer = new Linear(seeded(1), 3, 5, { bias: true, std: 1 });
-    expect([...layer.parameters()].map(([name, { shape }]) => [name, shape])).toEqual([["weight", [5, 3]], ["bias", [5]]]);
+    expect([...layer.parameters()].map(([name, { shape }]) => [name, shape])).toEqual([
+      ["weight", [5, 3]],
+      ["bias", [5]],
+    ]);
     expect(layer.bias?.toArray()).toEqual([0, 0, 0, 0, 0]);
     expect([...new Linear(seeded(1), 3, 5, { bias: false, std: 1 }).parameters().keys()]).toEqual(["weight"]);
   });

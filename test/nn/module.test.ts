@@ -8,7 +8,10 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 
 class Branch extends Module {
   readonly scale = new Parameter(Float32Array.of(1), [1]);
-  readonly layers = [new Linear(seeded(1), 2, 3, { bias: true, std: 1 }), new Linear(seeded(2), 3, 1, { bias: false, std: 1 })];
+  readonly layers = [
+    new Linear(seeded(1), 2, 3, { bias: true, std: 1 }),
+    new Linear(seeded(2), 3, 1, { bias: false, std: 1 }),
+  ];
   readonly missing = undefined;
   readonly table = new Tensor(new Float32Array(2), [2]);
   readonly count = 5;
@@ -22,7 +25,11 @@ class Tree extends Module {
 describe("Module", () => {
   it("names its parameters by their path, in the order of the fields, and nothing else", () => {
     expect([...new Tree().parameters().keys()]).toEqual([
-      "left.scale", "left.layers.0.weight", "left.layers.0.bias", "left.layers.1.weight", "extra",
+      "left.scale",
+      "left.layers.0.weight",
+      "left.layers.0.bias",
+      "left.layers.1.weight",
+      "extra",
     ]);
   });
 

@@ -11,7 +11,10 @@ const x = randn([2, 3, 4], new Random(1));
 describe("LayerNorm", () => {
   it("starts as the plain normalisation, with weight 1 and bias 0", () => {
     const layer = new LayerNorm(seeded(1), 4, { bias: true, eps: 1e-3 });
-    expect([...layer.parameters()].map(([name, value]) => [name, value.toArray()])).toEqual([["weight", [1, 1, 1, 1]], ["bias", [0, 0, 0, 0]]]);
+    expect([...layer.parameters()].map(([name, value]) => [name, value.toArray()])).toEqual([
+      ["weight", [1, 1, 1, 1]],
+      ["bias", [0, 0, 0, 0]],
+    ]);
     layer.weight.data.set([1, 2, 3, 4]);
     layer.bias?.data.set([5, 6, 7, 8]);
     expect(layer.forward(x).toArray()).toEqual(layerNorm(x, layer.weight, layer.bias, { eps: 1e-3 }).toArray());

@@ -15,7 +15,12 @@ function byFormula(positions: number, dModel: number): number[] {
 }
 
 describe("sinusoidalPositions", () => {
-  it.each([[1, 2, 1e-7], [50, 8, 1e-5], [64, 128, 1e-5], [2048, 64, 1e-4]])("of %d positions and %d columns follow the formula", (positions, dModel, tolerance) => {
+  it.each([
+    [1, 2, 1e-7],
+    [50, 8, 1e-5],
+    [64, 128, 1e-5],
+    [2048, 64, 1e-4],
+  ])("of %d positions and %d columns follow the formula", (positions, dModel, tolerance) => {
     const table = sinusoidalPositions(positions, dModel);
     expect(table.shape).toEqual([positions, dModel]);
     expect(distance(table.data, byFormula(positions, dModel))).toBeLessThan(tolerance); // an angle's rounding grows with the position
@@ -27,6 +32,10 @@ describe("sinusoidalPositions", () => {
 
   it("need an even number of columns", () => {
     expectError(() => sinusoidalPositions(4, 3), ConfigError, "sinusoidalPositions: dModel must be even, got 3");
-    expectError(() => sinusoidalPositions(-1, 4), ConfigError, "sinusoidalPositions: positions must be an integer >= 0, got -1");
+    expectError(
+      () => sinusoidalPositions(-1, 4),
+      ConfigError,
+      "sinusoidalPositions: positions must be an integer >= 0, got -1",
+    );
   });
 });

@@ -19,7 +19,10 @@ const operations = {
 
 /** Every index of a shape, in row-major order. */
 function indicesOf(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>((found, length) => found.flatMap((index) => Array.from({ length }, (_, i) => [...index, i])), [[]]);
+  return shape.reduce<number[][]>(
+    (found, length) => found.flatMap((index) => Array.from({ length }, (_, i) => [...index, i])),
+    [[]],
+  );
 }
 
 /** Reads x at an index of a shape that x broadcasts to. */
@@ -43,7 +46,9 @@ describe.each(Object.entries(operations))("%s", (name, { op, scalar }) => {
         const [a, b] = [randn(shapeA, random), randn(shapeB, random)];
         const out = op(a, b);
         expect(out.shape).toEqual(stretched(shapeA, shapeB));
-        expect([...out.data]).toEqual(indicesOf(out.shape).map((index) => Math.fround(scalar(readAt(a, index), readAt(b, index)))));
+        expect([...out.data]).toEqual(
+          indicesOf(out.shape).map((index) => Math.fround(scalar(readAt(a, index), readAt(b, index)))),
+        );
       }),
       { seed: 1, numRuns: 300 },
     );
@@ -60,7 +65,9 @@ describe.each(Object.entries(operations))("%s", (name, { op, scalar }) => {
         // All operands are 1, so each use of an element adds the same to its gradient.
         const sign = name === "sub" || name === "div" ? -1 : 1;
         expect([...(a.grad as Tensor).data]).toEqual(Array(a.size).fill(a.size === 0 ? 0 : out.size / a.size));
-        expect([...(b.grad as Tensor).data].map((value) => value + 0)).toEqual(Array(b.size).fill(b.size === 0 ? 0 : (sign * out.size) / b.size + 0));
+        expect([...(b.grad as Tensor).data].map((value) => value + 0)).toEqual(
+          Array(b.size).fill(b.size === 0 ? 0 : (sign * out.size) / b.size + 0),
+        );
       }),
       { seed: 2, numRuns: 200 },
     );
@@ -73,18 +80,35 @@ describe.each(Object.entries(operations))("%s", (name, { op, scalar }) => {
   });
 
   it("names itself and both shapes when they do not broadcast", () => {
-    expectError(() => op(zeros([2, 3]), zeros([4])), ShapeError, `${name}: shapes do not broadcast: a is [2, 3], b is [4]`);
-    expectError(() => op(zeros([2, 1, 3]), zeros([2, 4, 2])), ShapeError, `${name}: shapes do not broadcast: a is [2, 1, 3], b is [2, 4, 2]`);
+    expectError(
+      () => op(zeros([2, 3]), zeros([4])),
+      ShapeError,
+      `${name}: shapes do not broadcast: a is [2, 3], b is [4]`,
+    );
+    expectError(
+      () => op(zeros([2, 1, 3]), zeros([2, 4, 2])),
+      ShapeError,
+      `${name}: shapes do not broadcast: a is [2, 1, 3], b is [2, 4, 2]`,
+    );
     expectError(() => op(zeros([0]), zeros([2])), ShapeError, `${name}: shapes do not broadcast: a is [0], b is [2]`);
   });
 });
 
 describe("gradients by hand", () => {
   it("of a product are the other factor", () => {
-    const a = tensor([[1, 2], [3, 4]], { requiresGrad: true });
+    const a = tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { requiresGrad: true },
+    );
     const b = tensor([10, 100], { requiresGrad: true });
     sum(mul(a, b)).backward();
-    expect(a.grad?.toArray()).toEqual([[10, 100], [10, 100]]);
+    expect(a.grad?.toArray()).toEqual([
+      [10, 100],
+      [10, 100],
+    ]);
     expect(b.grad?.toArray()).toEqual([4, 6]);
   });
 

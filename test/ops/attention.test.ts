@@ -26,12 +26,20 @@ const inputs: fc.Arbitrary<Drawn> = fc
   .map(([batch, shared, nKvHeads, seq, past, room, headDim, causal, seed]) => {
     const random = new Random(seed);
     const keys = [batch, nKvHeads, seq + past + room, headDim];
-    const [q, k, v] = [randn([batch, shared * nKvHeads, seq, headDim], random), randn(keys, random), randn(keys, random)];
+    const [q, k, v] = [
+      randn([batch, shared * nKvHeads, seq, headDim], random),
+      randn(keys, random),
+      randn(keys, random),
+    ];
     return { q, k, v, options: { causal, keyLen: seq + past } };
   });
 
 /** Scores and output by the formula, one query at a time, in double precision. */
-function byFormula({ q, k, v, options: { causal, keyLen } }: Drawn): { scores: number[]; weights: number[]; out: number[] } {
+function byFormula({ q, k, v, options: { causal, keyLen } }: Drawn): {
+  scores: number[];
+  weights: number[];
+  out: number[];
+} {
   const [batch, nHeads, seq, headDim] = q.shape;
   const [, nKvHeads, keyRows] = k.shape;
   const row = (x: Tensor, index: number): number[] => [...x.data.subarray(index * headDim, (index + 1) * headDim)];
@@ -42,13 +50,18 @@ function byFormula({ q, k, v, options: { causal, keyLen } }: Drawn): { scores: n
       const query = row(q, head * seq + i);
       const scores = Array.from({ length: keyLen }, (_, j) => {
         if (causal && j > keyLen - seq + i) return -Infinity;
-        return row(k, keyHead * keyRows + j).reduce((total, value, at) => total + value * query[at], 0) / Math.sqrt(headDim);
+        return (
+          row(k, keyHead * keyRows + j).reduce((total, value, at) => total + value * query[at], 0) / Math.sqrt(headDim)
+        );
       });
       const powers = scores.map(Math.exp);
       const weights = powers.map((power) => power / powers.reduce((a, b) => a + b, 0));
       found.scores.push(...scores);
       found.weights.push(...weights);
-      for (let at = 0; at < headDim; at++) found.out.push(weights.reduce((total, weight, j) => total + weight * v.data[(keyHead * keyRows + j) * headDim + at], 0));
+      for (let at = 0; at < headDim; at++)
+        found.out.push(
+          weights.reduce((total, weight, j) => total + weight * v.data[(keyHead * keyRows + j) * headDim + at], 0),
+        );
     }
   }
   return found;
@@ -101,7 +114,12 @@ describe("attention", () => {
     const [q, k, v] = [0, 1, 2].map(() => randn([1, 1, 3, 4], random));
     expect([...attention(q, k, v, { scale: 0.5 }).data]).toEqual([...attention(q, k, v).data]);
     const even = attention(q, k, v, { scale: 0, causal: false }).data.subarray(0, 4);
-    expect(distance(even, [0, 1, 2, 3].map((at) => (v.data[at] + v.data[4 + at] + v.data[8 + at]) / 3))).toBeLessThan(1e-6);
+    expect(
+      distance(
+        even,
+        [0, 1, 2, 3].map((at) => (v.data[at] + v.data[4 + at] + v.data[8 + at]) / 3),
+      ),
+    ).toBeLessThan(1e-6);
   });
 
   it("survives scores far beyond what exp can hold", () => {
@@ -123,7 +141,12 @@ describe("attentionMaps", () => {
         expect(distance(scores.data, expected.scores)).toBeLessThan(2e-6);
         expect(distance(weights.data, expected.weights)).toBeLessThan(2e-6);
         if (q.shape[1] === k.shape[1]) {
-          expect(distance(matmul(weights, slice(v, { axis: 2, end: options.keyLen })).data, attention(q, k, v, options).data)).toBeLessThan(2e-6);
+          expect(
+            distance(
+              matmul(weights, slice(v, { axis: 2, end: options.keyLen })).data,
+              attention(q, k, v, options).data,
+            ),
+          ).toBeLessThan(2e-6);
         }
       }),
       { seed: 2, numRuns: 100 },
@@ -139,27 +162,74 @@ describe("attentionMaps", () => {
 
 describe("attention errors", () => {
   const q = zeros([2, 4, 3, 8]);
-  const agree = "attention: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ";
+  const agree =
+    "attention: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ";
 
   it("name all three shapes", () => {
-    const three = (k: number[], v: number[]): string => `q is [2, 4, 3, 8], k is [${k.join(", ")}], v is [${v.join(", ")}]`;
-    const bad: [number[], number[]][] = [[[2, 3, 3, 8], [2, 3, 3, 8]], [[1, 4, 3, 8], [1, 4, 3, 8]], [[2, 4, 3, 6], [2, 4, 3, 6]], [[2, 4, 3, 8], [2, 4, 4, 8]]];
+    const three = (k: number[], v: number[]): string =>
+      `q is [2, 4, 3, 8], k is [${k.join(", ")}], v is [${v.join(", ")}]`;
+    const bad: [number[], number[]][] = [
+      [
+        [2, 3, 3, 8],
+        [2, 3, 3, 8],
+      ],
+      [
+        [1, 4, 3, 8],
+        [1, 4, 3, 8],
+      ],
+      [
+        [2, 4, 3, 6],
+        [2, 4, 3, 6],
+      ],
+      [
+        [2, 4, 3, 8],
+        [2, 4, 4, 8],
+      ],
+    ];
     for (const [k, v] of bad) expectError(() => attention(q, zeros(k), zeros(v)), ShapeError, agree + three(k, v));
-    expectError(() => attention(q, zeros([4, 3, 8]), q), ShapeError, `attention: needs [batch, heads, seq, headDim] three times: ${three([4, 3, 8], [2, 4, 3, 8])}`);
+    expectError(
+      () => attention(q, zeros([4, 3, 8]), q),
+      ShapeError,
+      `attention: needs [batch, heads, seq, headDim] three times: ${three([4, 3, 8], [2, 4, 3, 8])}`,
+    );
   });
 
   it("name a keyLen that does not fit", () => {
     const shapes = "q is [2, 4, 3, 8], k is [2, 4, 3, 8], v is [2, 4, 3, 8]";
-    expectError(() => attention(q, q, q, { keyLen: 4 }), ShapeError, `attention: keyLen 4 must be from 3 to 3: ${shapes}`);
-    expectError(() => attention(q, q, q, { keyLen: 2 }), ShapeError, `attention: keyLen 2 must be from 3 to 3: ${shapes}`);
-    expectError(() => attention(q, q, q, { keyLen: 0, causal: false }), ShapeError, `attention: keyLen 0 must be from 1 to 3: ${shapes}`);
-    expectError(() => attention(q, q, q, { keyLen: 2.5, causal: false }), ShapeError, `attention: keyLen 2.5 must be from 1 to 3: ${shapes}`);
+    expectError(
+      () => attention(q, q, q, { keyLen: 4 }),
+      ShapeError,
+      `attention: keyLen 4 must be from 3 to 3: ${shapes}`,
+    );
+    expectError(
+      () => attention(q, q, q, { keyLen: 2 }),
+      ShapeError,
+      `attention: keyLen 2 must be from 3 to 3: ${shapes}`,
+    );
+    expectError(
+      () => attention(q, q, q, { keyLen: 0, causal: false }),
+      ShapeError,
+      `attention: keyLen 0 must be from 1 to 3: ${shapes}`,
+    );
+    expectError(
+      () => attention(q, q, q, { keyLen: 2.5, causal: false }),
+      ShapeError,
+      `attention: keyLen 2.5 must be from 1 to 3: ${shapes}`,
+    );
     const fewer = zeros([2, 4, 2, 8]);
     expectError(() => attention(q, fewer, fewer), ShapeError, /^attention: keyLen 2 must be from 3 to 2/);
   });
 
   it("name an unknown option and a scale that is no number", () => {
-    expectError(() => attention(q, q, q, { isCausal: true } as object), ConfigError, 'attention: unknown option "isCausal"; known options: causal, scale, keyLen');
-    expectError(() => attention(q, q, q, { scale: NaN }), ConfigError, "attention: scale must be a number finite, got NaN");
+    expectError(
+      () => attention(q, q, q, { isCausal: true } as object),
+      ConfigError,
+      'attention: unknown option "isCausal"; known options: causal, scale, keyLen',
+    );
+    expectError(
+      () => attention(q, q, q, { scale: NaN }),
+      ConfigError,
+      "attention: scale must be a number finite, got NaN",
+    );
   });
 });

@@ -11,7 +11,8 @@ const stretchable = shapes({ minLength: 0, maxLength: 3 }).chain((to) =>
   fc.tuple(fc.nat(to.length), fc.array(fc.boolean(), { minLength: 4, maxLength: 4 })).map(([drop, flat]) => ({
     to,
     from: to.slice(drop).map((length, i) => (flat[i] ? 1 : length)),
-  })));
+  })),
+);
 
 const counting = (size: number): Float32Array => Float32Array.from({ length: size }, (_, i) => i + 1);
 
@@ -47,7 +48,9 @@ describe("repeatable", () => {
       fc.property(stretchable, ({ from, to }) => {
         const x = new Tensor(counting(sizeOf(from)), from);
         const short = repeatable(x, to);
-        expect(Array.from({ length: sizeOf(to) }, (_, i) => short[i % short.length])).toEqual([...stretch(x.data, from, to)]);
+        expect(Array.from({ length: sizeOf(to) }, (_, i) => short[i % short.length])).toEqual([
+          ...stretch(x.data, from, to),
+        ]);
       }),
       { seed: 1, numRuns: 300 },
     );
@@ -68,7 +71,8 @@ describe("gatherGradient", () => {
         const y = counting(sizeOf(to)).map((value) => (value * 7) % 5);
         const gathered = gatherGradient(y, to, from);
         expect(gathered).toHaveLength(x.length);
-        const dot = (a: Float32Array, b: Float32Array): number => a.reduce((total, value, i) => total + value * b[i], 0);
+        const dot = (a: Float32Array, b: Float32Array): number =>
+          a.reduce((total, value, i) => total + value * b[i], 0);
         expect(dot(x, gathered)).toBe(dot(stretch(x, from, to), y)); // small whole numbers: exact
       }),
       { seed: 2, numRuns: 300 },

@@ -12,7 +12,12 @@ import { expectError } from "../expect-error.ts";
 import { length } from "../random-cases.ts";
 
 /** The loss and its gradient by the formula. */
-function byFormula(logits: Tensor, targets: number[], smoothing: number, ignored: number): { loss: number; gradient: number[] } {
+function byFormula(
+  logits: Tensor,
+  targets: number[],
+  smoothing: number,
+  ignored: number,
+): { loss: number; gradient: number[] } {
   const [rows, cols] = logits.shape;
   const counted = targets.filter((target) => target !== ignored).length;
   let loss = 0;
@@ -33,17 +38,25 @@ function byFormula(logits: Tensor, targets: number[], smoothing: number, ignored
 describe("crossEntropy", () => {
   it("and its gradient equal the formula, with smoothing and ignored rows", () => {
     fc.assert(
-      fc.property(length(6), length(9, 2), fc.constantFrom(0, 0.1, 0.5, 1), fc.nat(), (rows, cols, labelSmoothing, seed) => {
-        const random = new Random(seed);
-        const logits = randn([rows, cols], random, { requiresGrad: true });
-        const targets = Array.from({ length: rows }, (_, row) => (row > 0 && random.uniform() < 0.3 ? -100 : random.integer(cols)));
-        const loss = crossEntropy(logits, targets, { labelSmoothing });
-        loss.backward();
-        const expected = byFormula(logits, targets, labelSmoothing, -100);
-        expect(loss.shape).toEqual([]);
-        expect(distance(loss.data, [expected.loss])).toBeLessThan(2e-6);
-        expect(distance(logits.grad?.data ?? [], expected.gradient)).toBeLessThan(5e-6);
-      }),
+      fc.property(
+        length(6),
+        length(9, 2),
+        fc.constantFrom(0, 0.1, 0.5, 1),
+        fc.nat(),
+        (rows, cols, labelSmoothing, seed) => {
+          const random = new Random(seed);
+          const logits = randn([rows, cols], random, { requiresGrad: true });
+          const targets = Array.from({ length: rows }, (_, row) =>
+            row > 0 && random.uniform() < 0.3 ? -100 : random.integer(cols),
+          );
+          const loss = crossEntropy(logits, targets, { labelSmoothing });
+          loss.backward();
+          const expected = byFormula(logits, targets, labelSmoothing, -100);
+          expect(loss.shape).toEqual([]);
+          expect(distance(loss.data, [expected.loss])).toBeLessThan(2e-6);
+          expect(distance(logits.grad?.data ?? [], expected.gradient)).toBeLessThan(5e-6);
+        },
+      ),
       { seed: 1, numRuns: 300 },
     );
   });
@@ -61,8 +74,21 @@ describe("crossEntropy", () => {
     const logits = randn([2, 3, 4], new Random(1));
     const flat = [0, 1, 2, 3, 0, 1];
     const loss = crossEntropy(logits, flat).item();
-    expect(crossEntropy(logits, [[0, 1, 2], [3, 0, 1]]).item()).toBe(loss);
-    expect(crossEntropy(logits, tensor([[0, 1, 2], [3, 0, 1]])).item()).toBe(loss);
+    expect(
+      crossEntropy(logits, [
+        [0, 1, 2],
+        [3, 0, 1],
+      ]).item(),
+    ).toBe(loss);
+    expect(
+      crossEntropy(
+        logits,
+        tensor([
+          [0, 1, 2],
+          [3, 0, 1],
+        ]),
+      ).item(),
+    ).toBe(loss);
     expect(crossEntropy(logits, Int32Array.from(flat)).item()).toBe(loss);
     expect(crossEntropy(reshape(logits, [6, 4]), flat).item()).toBe(loss);
   });
@@ -85,22 +111,58 @@ describe("crossEntropy", () => {
   });
 
   it("names targets that do not fit the logits", () => {
-    expectError(() => crossEntropy(zeros([2, 3]), [0]), ShapeError, "crossEntropy: needs one target for each row: logits are [2, 3], targets [1]");
-    expectError(() => crossEntropy(zeros([2, 3]), [0, 3]), ShapeError, "crossEntropy: targets must be whole numbers from 0 to 2, got 3 at position 1");
-    expectError(() => crossEntropy(zeros([2, 3]), [0, -1]), ShapeError, "crossEntropy: targets must be whole numbers from 0 to 2, got -1 at position 1");
+    expectError(
+      () => crossEntropy(zeros([2, 3]), [0]),
+      ShapeError,
+      "crossEntropy: needs one target for each row: logits are [2, 3], targets [1]",
+    );
+    expectError(
+      () => crossEntropy(zeros([2, 3]), [0, 3]),
+      ShapeError,
+      "crossEntropy: targets must be whole numbers from 0 to 2, got 3 at position 1",
+    );
+    expectError(
+      () => crossEntropy(zeros([2, 3]), [0, -1]),
+      ShapeError,
+      "crossEntropy: targets must be whole numbers from 0 to 2, got -1 at position 1",
+    );
     expectError(() => crossEntropy(zeros([]), [0]), ShapeError, /^crossEntropy: /);
   });
 
   it("has no mean of nothing", () => {
-    expectError(() => crossEntropy(zeros([2, 3]), [-100, -100]), ConfigError, "crossEntropy: no target counts: all 2 are -100 (ignoreIndex)");
-    expectError(() => crossEntropy(zeros([0, 3]), []), ConfigError, "crossEntropy: no target counts: all 0 are -100 (ignoreIndex)");
+    expectError(
+      () => crossEntropy(zeros([2, 3]), [-100, -100]),
+      ConfigError,
+      "crossEntropy: no target counts: all 2 are -100 (ignoreIndex)",
+    );
+    expectError(
+      () => crossEntropy(zeros([0, 3]), []),
+      ConfigError,
+      "crossEntropy: no target counts: all 0 are -100 (ignoreIndex)",
+    );
   });
 
   it("names an option that it does not know or that is out of range", () => {
     const run = (options: object) => () => crossEntropy(zeros([1, 2]), [0], options);
-    expectError(run({ label_smoothing: 0 }), ConfigError, 'crossEntropy: unknown option "label_smoothing"; known options: ignoreIndex, labelSmoothing');
-    expectError(run({ labelSmoothing: 1.5 }), ConfigError, "crossEntropy: labelSmoothing must be a number from 0 to 1, got 1.5");
-    expectError(run({ labelSmoothing: -0.1 }), ConfigError, "crossEntropy: labelSmoothing must be a number from 0 to 1, got -0.1");
-    expectError(run({ ignoreIndex: 0.5 }), ConfigError, /^crossEntropy: ignoreIndex must be an integer from -2147483648 to 2147483647, got 0.5$/);
+    expectError(
+      run({ label_smoothing: 0 }),
+      ConfigError,
+      'crossEntropy: unknown option "label_smoothing"; known options: ignoreIndex, labelSmoothing',
+    );
+    expectError(
+      run({ labelSmoothing: 1.5 }),
+      ConfigError,
+      "crossEntropy: labelSmoothing must be a number from 0 to 1, got 1.5",
+    );
+    expectError(
+      run({ labelSmoothing: -0.1 }),
+      ConfigError,
+      "crossEntropy: labelSmoothing must be a number from 0 to 1, got -0.1",
+    );
+    expectError(
+      run({ ignoreIndex: 0.5 }),
+      ConfigError,
+      /^crossEntropy: ignoreIndex must be an integer from -2147483648 to 2147483647, got 0.5$/,
+    );
   });
 });

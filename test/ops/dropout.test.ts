@@ -42,9 +42,25 @@ describe("dropout", () => {
 
   it("names a bad p, a missing generator and an unknown option", () => {
     const [x, random] = [ones([3]), new Random(6)];
-    expectError(() => dropout(x, { p: 1, random }), ConfigError, /^dropout: p must be a number from 0 to 0.99\d*, got 1$/);
-    expectError(() => dropout(x, { p: -0.1, random }), ConfigError, /^dropout: p must be a number from 0 to .*, got -0.1$/);
-    expectError(() => dropout(x, { p: 0.5 } as { p: number; random: Random }), ConfigError, "dropout: needs a Random, e.g. dropout(x, { p: 0.1, random: new Random(1) })");
-    expectError(() => dropout(x, { p: 0.5, random, training: true } as { p: number; random: Random }), ConfigError, 'dropout: unknown option "training"; known options: p, random');
+    expectError(
+      () => dropout(x, { p: 1, random }),
+      ConfigError,
+      /^dropout: p must be a number from 0 to 0.99\d*, got 1$/,
+    );
+    expectError(
+      () => dropout(x, { p: -0.1, random }),
+      ConfigError,
+      /^dropout: p must be a number from 0 to .*, got -0.1$/,
+    );
+    expectError(
+      () => dropout(x, { p: 0.5 } as { p: number; random: Random }),
+      ConfigError,
+      "dropout: needs a Random, e.g. dropout(x, { p: 0.1, random: new Random(1) })",
+    );
+    expectError(
+      () => dropout(x, { p: 0.5, random, training: true } as { p: number; random: Random }),
+      ConfigError,
+      'dropout: unknown option "training"; known options: p, random',
+    );
   });
 });

@@ -11,9 +11,18 @@ import { expectError } from "../expect-error.ts";
 
 describe("embedding", () => {
   it("picks rows in the order of the ids, whatever holds them", () => {
-    const weight = tensor([[1, 2], [3, 4], [5, 6]]);
-    const expected = [[5, 6], [1, 2], [5, 6]];
-    for (const ids of [[2, 0, 2], Int32Array.of(2, 0, 2), tensor([2, 0, 2])]) expect(embedding(weight, ids).toArray()).toEqual(expected);
+    const weight = tensor([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const expected = [
+      [5, 6],
+      [1, 2],
+      [5, 6],
+    ];
+    for (const ids of [[2, 0, 2], Int32Array.of(2, 0, 2), tensor([2, 0, 2])])
+      expect(embedding(weight, ids).toArray()).toEqual(expected);
     expect(embedding(weight, [[2], [0]]).toArray()).toEqual([[[5, 6]], [[1, 2]]]);
     expect(embedding(weight, tensor(1)).toArray()).toEqual([3, 4]);
     expect(embedding(weight, []).shape).toEqual([0, 2]);
@@ -41,8 +50,16 @@ describe("embedding", () => {
   });
 
   it("names an id that is no row, and a table that is no matrix", () => {
-    expectError(() => embedding(zeros([3, 2]), [0, 3]), ShapeError, "embedding: ids must be whole numbers from 0 to 2, got 3 at position 1");
-    expectError(() => embedding(zeros([3, 2]), [-1]), ShapeError, "embedding: ids must be whole numbers from 0 to 2, got -1 at position 0");
+    expectError(
+      () => embedding(zeros([3, 2]), [0, 3]),
+      ShapeError,
+      "embedding: ids must be whole numbers from 0 to 2, got 3 at position 1",
+    );
+    expectError(
+      () => embedding(zeros([3, 2]), [-1]),
+      ShapeError,
+      "embedding: ids must be whole numbers from 0 to 2, got -1 at position 0",
+    );
     expectError(() => embedding(zeros([3]), [0]), ShapeError, "embedding: weight must be [rows, cols], got [3]");
   });
 });

@@ -6,14 +6,23 @@ import type { Ids } from "../../src/ops/ids.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { expectError } from "../expect-error.ts";
 
-const read = (source: unknown, limit = 10, ignored?: number): ReturnType<typeof readIds> => readIds("op", "tokens", source as Ids, limit, ignored);
+const read = (source: unknown, limit = 10, ignored?: number): ReturnType<typeof readIds> =>
+  readIds("op", "tokens", source as Ids, limit, ignored);
 
 describe("readIds", () => {
   it("reads lists, typed arrays, rows and tensors", () => {
     const cases: [unknown, number[], number[]][] = [
       [[1, 2, 3], [1, 2, 3], [3]],
       [Uint8Array.of(4, 5), [4, 5], [2]],
-      [[[1, 2], [3, 4], [5, 6]], [1, 2, 3, 4, 5, 6], [3, 2]],
+      [
+        [
+          [1, 2],
+          [3, 4],
+          [5, 6],
+        ],
+        [1, 2, 3, 4, 5, 6],
+        [3, 2],
+      ],
       [tensor([[7, 8]]), [7, 8], [1, 2]],
       [[], [], [0]],
       [[[], []], [], [2, 0]],

@@ -18,7 +18,12 @@ describe("reshape", () => {
     fc.assert(
       fc.property(shapes({ minLength: 0 }), shapes({ maxRank: 3 }), (shape, other) => {
         const x = counting(shape);
-        for (const target of [[-1], [1, ...shape], [...shape].reverse(), ...(x.size > 0 && x.size % sizeOf(other) === 0 ? [[...other, -1]] : [])]) {
+        for (const target of [
+          [-1],
+          [1, ...shape],
+          [...shape].reverse(),
+          ...(x.size > 0 && x.size % sizeOf(other) === 0 ? [[...other, -1]] : []),
+        ]) {
           const out = reshape(x, target);
           expect(out.data).toBe(x.data);
           expect(out.size).toBe(x.size);
@@ -39,7 +44,11 @@ describe("reshape", () => {
     expectError(() => reshape(zeros([2, 3]), [4]), ShapeError, "reshape: [2, 3] (6 numbers) does not fit [4]");
     expectError(() => reshape(zeros([2, 3]), [4, -1]), ShapeError, "reshape: [2, 3] (6 numbers) does not fit [4, -1]");
     expectError(() => reshape(zeros([2, 3]), [-1, 0]), ShapeError, "reshape: [2, 3] (6 numbers) does not fit [-1, 0]");
-    expectError(() => reshape(zeros([2, 3]), [-2, -3]), ShapeError, "reshape: axes must be whole numbers >= 0, got [-2, -3]");
+    expectError(
+      () => reshape(zeros([2, 3]), [-2, -3]),
+      ShapeError,
+      "reshape: axes must be whole numbers >= 0, got [-2, -3]",
+    );
     expectError(() => reshape(zeros([4]), [-1, -1]), ShapeError, /^reshape: /);
     expectError(() => reshape(zeros([3]), [1.5, 2]), ShapeError, "reshape: [3] (3 numbers) does not fit [1.5, 2]");
   });
@@ -58,7 +67,9 @@ describe("transpose", () => {
         for (let i = 0; i < x.size; i++) {
           const index = shape.map((length, at) => Math.floor(i / stride(shape, at)) % length);
           const swapped = index.with(from, index[other]).with(other, index[from]);
-          expect(out.data[swapped.reduce((position, value, at) => position + value * stride(out.shape, at), 0)]).toBe(i);
+          expect(out.data[swapped.reduce((position, value, at) => position + value * stride(out.shape, at), 0)]).toBe(
+            i,
+          );
         }
         expect([...transpose(out, axis, other).data]).toEqual([...x.data]);
       }),
@@ -67,12 +78,27 @@ describe("transpose", () => {
   });
 
   it("swaps the last two axes unless told otherwise", () => {
-    expect(transpose(tensor([[1, 2, 3], [4, 5, 6]])).toArray()).toEqual([[1, 4], [2, 5], [3, 6]]);
+    expect(
+      transpose(
+        tensor([
+          [1, 2, 3],
+          [4, 5, 6],
+        ]),
+      ).toArray(),
+    ).toEqual([
+      [1, 4],
+      [2, 5],
+      [3, 6],
+    ]);
     expect(transpose(zeros([2, 3, 4])).shape).toEqual([2, 4, 3]);
   });
 
   it("names an axis that is not there", () => {
-    expectError(() => transpose(zeros([2, 3]), 0, 2), ShapeError, "transpose: axis 2 does not exist in a tensor of 2 axes");
+    expectError(
+      () => transpose(zeros([2, 3]), 0, 2),
+      ShapeError,
+      "transpose: axis 2 does not exist in a tensor of 2 axes",
+    );
     expectError(() => transpose(zeros([2])), ShapeError, "transpose: axis -2 does not exist in a tensor of 1 axes");
   });
 });
@@ -88,7 +114,10 @@ describe("slice", () => {
         const x = counting(shape);
         const from = axis < 0 ? axis + shape.length : axis;
         expect(slice(x, { axis, start, end }).toArray()).toEqual(cut(x.toArray() as NestedArray[], from, start, end));
-        if (start < length && end > start) expect(slice(x, { axis, start: start - length, end }).toArray()).toEqual(cut(x.toArray() as NestedArray[], from, start, end));
+        if (start < length && end > start)
+          expect(slice(x, { axis, start: start - length, end }).toArray()).toEqual(
+            cut(x.toArray() as NestedArray[], from, start, end),
+          );
         expect(slice(x, { axis, start }).toArray()).toEqual(cut(x.toArray() as NestedArray[], from, start));
         expect(slice(x, { axis, end }).toArray()).toEqual(cut(x.toArray() as NestedArray[], from, 0, end));
       }),
@@ -105,18 +134,47 @@ describe("slice", () => {
   });
 
   it("has a gradient of 0 outside the range", () => {
-    const x = tensor([[1, 2, 3], [4, 5, 6]], { requiresGrad: true });
+    const x = tensor(
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      { requiresGrad: true },
+    );
     sum(mul(slice(x, { axis: 1, start: 1, end: 2 }), 7)).backward();
-    expect(x.grad?.toArray()).toEqual([[0, 7, 0], [0, 7, 0]]);
+    expect(x.grad?.toArray()).toEqual([
+      [0, 7, 0],
+      [0, 7, 0],
+    ]);
   });
 
   it("names the range and the shape when one lies outside the other", () => {
-    expectError(() => slice(zeros([2, 3]), { axis: 1, start: 1, end: 4 }), ShapeError, "slice: range 1..4 does not lie within axis 1 of [2, 3]");
-    expectError(() => slice(zeros([5]), { start: 3, end: 2 }), ShapeError, "slice: range 3..2 does not lie within axis 0 of [5]");
-    expectError(() => slice(zeros([5]), { start: -6 }), ShapeError, "slice: range -6..5 does not lie within axis 0 of [5]");
-    expectError(() => slice(zeros([5]), { start: 0.5 }), ShapeError, "slice: range 0.5..5 does not lie within axis 0 of [5]");
+    expectError(
+      () => slice(zeros([2, 3]), { axis: 1, start: 1, end: 4 }),
+      ShapeError,
+      "slice: range 1..4 does not lie within axis 1 of [2, 3]",
+    );
+    expectError(
+      () => slice(zeros([5]), { start: 3, end: 2 }),
+      ShapeError,
+      "slice: range 3..2 does not lie within axis 0 of [5]",
+    );
+    expectError(
+      () => slice(zeros([5]), { start: -6 }),
+      ShapeError,
+      "slice: range -6..5 does not lie within axis 0 of [5]",
+    );
+    expectError(
+      () => slice(zeros([5]), { start: 0.5 }),
+      ShapeError,
+      "slice: range 0.5..5 does not lie within axis 0 of [5]",
+    );
     expectError(() => slice(zeros([]), {}), ShapeError, "slice: axis 0 does not exist in a tensor of 0 axes");
-    expectError(() => slice(zeros([5]), { from: 1 } as object), ConfigError, 'slice: unknown option "from"; known options: axis, start, end');
+    expectError(
+      () => slice(zeros([5]), { from: 1 } as object),
+      ConfigError,
+      'slice: unknown option "from"; known options: axis, start, end',
+    );
   });
 });
 
@@ -139,16 +197,40 @@ describe("concat", () => {
   it("hands each tensor its part of the gradient, and the sum of parts to one that comes twice", () => {
     const a = ones([2, 1], { requiresGrad: true });
     const b = ones([2, 2], { requiresGrad: true });
-    concat([a, b, a], { axis: 1 }).backward(tensor([[1, 2, 3, 4], [5, 6, 7, 8]]));
+    concat([a, b, a], { axis: 1 }).backward(
+      tensor([
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+      ]),
+    );
     expect(a.grad?.toArray()).toEqual([[5], [13]]);
-    expect(b.grad?.toArray()).toEqual([[2, 3], [6, 7]]);
+    expect(b.grad?.toArray()).toEqual([
+      [2, 3],
+      [6, 7],
+    ]);
   });
 
   it("names the shapes that do not agree", () => {
-    expectError(() => concat([zeros([2, 3]), zeros([2, 4])]), ShapeError, "concat: shapes must agree but for axis 0: [2, 3] and [2, 4]");
-    expectError(() => concat([zeros([2, 3]), zeros([3])], { axis: 1 }), ShapeError, "concat: shapes must agree but for axis 1: [2, 3] and [3]");
+    expectError(
+      () => concat([zeros([2, 3]), zeros([2, 4])]),
+      ShapeError,
+      "concat: shapes must agree but for axis 0: [2, 3] and [2, 4]",
+    );
+    expectError(
+      () => concat([zeros([2, 3]), zeros([3])], { axis: 1 }),
+      ShapeError,
+      "concat: shapes must agree but for axis 1: [2, 3] and [3]",
+    );
     expectError(() => concat([]), ShapeError, "concat: needs at least one tensor");
-    expectError(() => concat([zeros([2])], { axis: 1 }), ShapeError, "concat: axis 1 does not exist in a tensor of 1 axes");
-    expectError(() => concat([zeros([2])], { dim: 0 } as object), ConfigError, 'concat: unknown option "dim"; known options: axis');
+    expectError(
+      () => concat([zeros([2])], { axis: 1 }),
+      ShapeError,
+      "concat: axis 1 does not exist in a tensor of 1 axes",
+    );
+    expectError(
+      () => concat([zeros([2])], { dim: 0 } as object),
+      ConfigError,
+      'concat: unknown option "dim"; known options: axis',
+    );
   });
 });

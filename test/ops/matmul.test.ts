@@ -34,35 +34,63 @@ function naiveMatmul(a: Tensor, b: Tensor): number[] {
   return Array.from({ length: sizeOf(lead) }, (_, index) => {
     const right = matrixAt(b, lead, index);
     const n = b.shape.at(-1) as number;
-    return matrixAt(a, lead, index).map((row) => Array.from({ length: n }, (__, col) => row.reduce((total, value, i) => total + value * right[i][col], 0)));
+    return matrixAt(a, lead, index).map((row) =>
+      Array.from({ length: n }, (__, col) => row.reduce((total, value, i) => total + value * right[i][col], 0)),
+    );
   }).flat(2);
 }
 
 describe("matmul", () => {
   it("multiplies by hand", () => {
-    expect(matmul(tensor([[1, 2], [3, 4]]), tensor([[5, 6], [7, 8]])).toArray()).toEqual([[19, 22], [43, 50]]);
+    expect(
+      matmul(
+        tensor([
+          [1, 2],
+          [3, 4],
+        ]),
+        tensor([
+          [5, 6],
+          [7, 8],
+        ]),
+      ).toArray(),
+    ).toEqual([
+      [19, 22],
+      [43, 50],
+    ]);
     expect(matmul(tensor([[1, 2, 3]]), tensor([[1], [10], [100]])).toArray()).toEqual([[321]]);
   });
 
   it("equals nested loops for leading axes that broadcast, and sizes of 0 and 1", () => {
     fc.assert(
-      fc.property(broadcastable(0), length(6, 0), length(6, 0), length(6, 0), fc.nat(), ([leadA, leadB], m, k, n, seed) => {
-        const random = new Random(seed);
-        const a = randn([...leadA, m, k], random, { requiresGrad: true });
-        const b = randn([...leadB, k, n], random, { requiresGrad: true });
-        const out = matmul(a, b);
-        expect(out.shape).toEqual([...broadcastShapes("test", leadA, leadB), m, n]);
-        expect(distance(out.data, naiveMatmul(a, b))).toBeLessThan(1e-5);
-        out.backward(ones(out.shape));
-        expect(a.grad?.shape).toEqual(a.shape);
-        expect(b.grad?.shape).toEqual(b.shape);
-      }),
+      fc.property(
+        broadcastable(0),
+        length(6, 0),
+        length(6, 0),
+        length(6, 0),
+        fc.nat(),
+        ([leadA, leadB], m, k, n, seed) => {
+          const random = new Random(seed);
+          const a = randn([...leadA, m, k], random, { requiresGrad: true });
+          const b = randn([...leadB, k, n], random, { requiresGrad: true });
+          const out = matmul(a, b);
+          expect(out.shape).toEqual([...broadcastShapes("test", leadA, leadB), m, n]);
+          expect(distance(out.data, naiveMatmul(a, b))).toBeLessThan(1e-5);
+          out.backward(ones(out.shape));
+          expect(a.grad?.shape).toEqual(a.shape);
+          expect(b.grad?.shape).toEqual(b.shape);
+        },
+      ),
       { seed: 1, numRuns: 300 },
     );
   });
 
   it("equals nested loops at sizes beyond one tile", () => {
-    for (const [m, k, n] of [[33, 17, 65], [1, 129, 70], [64, 64, 64], [5, 300, 3]]) {
+    for (const [m, k, n] of [
+      [33, 17, 65],
+      [1, 129, 70],
+      [64, 64, 64],
+      [5, 300, 3],
+    ]) {
       const random = new Random(m);
       const [a, b] = [randn([m, k], random), randn([k, n], random)];
       expect(distance(matmul(a, b).data, naiveMatmul(a, b))).toBeLessThan(2e-6);
@@ -70,18 +98,57 @@ describe("matmul", () => {
   });
 
   it("has the gradients gradOut · Bᵀ and Aᵀ · gradOut", () => {
-    const a = tensor([[1, 2], [3, 4]], { requiresGrad: true });
-    const b = tensor([[5, 6], [7, 8]], { requiresGrad: true });
-    matmul(a, b).backward(tensor([[1, 0], [0, 10]]));
-    expect(a.grad?.toArray()).toEqual([[5, 7], [60, 80]]);
-    expect(b.grad?.toArray()).toEqual([[1, 30], [2, 40]]);
+    const a = tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { requiresGrad: true },
+    );
+    const b = tensor(
+      [
+        [5, 6],
+        [7, 8],
+      ],
+      { requiresGrad: true },
+    );
+    matmul(a, b).backward(
+      tensor([
+        [1, 0],
+        [0, 10],
+      ]),
+    );
+    expect(a.grad?.toArray()).toEqual([
+      [5, 7],
+      [60, 80],
+    ]);
+    expect(b.grad?.toArray()).toEqual([
+      [1, 30],
+      [2, 40],
+    ]);
   });
 
   it("names both shapes when they do not fit", () => {
-    expectError(() => matmul(zeros([2, 3]), zeros([4, 5])), ShapeError, "matmul: inner sizes differ: a is [2, 3], b is [4, 5]");
-    expectError(() => matmul(zeros([3]), zeros([3, 2])), ShapeError, "matmul: needs two axes or more: a is [3], b is [3, 2]");
-    expectError(() => matmul(zeros([3, 2]), zeros([])), ShapeError, "matmul: needs two axes or more: a is [3, 2], b is []");
-    expectError(() => matmul(zeros([2, 3, 4]), zeros([3, 4, 5])), ShapeError, "matmul: shapes do not broadcast: a is [2], b is [3]");
+    expectError(
+      () => matmul(zeros([2, 3]), zeros([4, 5])),
+      ShapeError,
+      "matmul: inner sizes differ: a is [2, 3], b is [4, 5]",
+    );
+    expectError(
+      () => matmul(zeros([3]), zeros([3, 2])),
+      ShapeError,
+      "matmul: needs two axes or more: a is [3], b is [3, 2]",
+    );
+    expectError(
+      () => matmul(zeros([3, 2]), zeros([])),
+      ShapeError,
+      "matmul: needs two axes or more: a is [3, 2], b is []",
+    );
+    expectError(
+      () => matmul(zeros([2, 3, 4]), zeros([3, 4, 5])),
+      ShapeError,
+      "matmul: shapes do not broadcast: a is [2], b is [3]",
+    );
   });
 });
 
@@ -95,8 +162,11 @@ describe("linear", () => {
         const bias = randn([dOut], random, { requiresGrad: true });
         const out = linear(x, weight, bias);
         expect(out.shape).toEqual([...lead, dOut]);
-        if (lead.length > 0) expect(distance(out.data, add(matmul(x, transpose(weight)), bias).data)).toBeLessThan(1e-6);
-        expect([...linear(x, weight, zeros([dOut])).data]).toEqual([...linear(x, weight).data].map((value) => value + 0));
+        if (lead.length > 0)
+          expect(distance(out.data, add(matmul(x, transpose(weight)), bias).data)).toBeLessThan(1e-6);
+        expect([...linear(x, weight, zeros([dOut])).data]).toEqual(
+          [...linear(x, weight).data].map((value) => value + 0),
+        );
         out.backward(ones(out.shape));
         for (const leaf of [x, weight, bias]) expect(leaf.grad?.shape).toEqual(leaf.shape);
         expect([...(bias.grad as Tensor).data]).toEqual(Array(dOut).fill(sizeOf(lead)));
@@ -106,13 +176,39 @@ describe("linear", () => {
   });
 
   it("by hand", () => {
-    expect(linear(tensor([1, 2]), tensor([[1, 0], [0, 1], [1, 1]]), tensor([10, 20, 30])).toArray()).toEqual([11, 22, 33]);
+    expect(
+      linear(
+        tensor([1, 2]),
+        tensor([
+          [1, 0],
+          [0, 1],
+          [1, 1],
+        ]),
+        tensor([10, 20, 30]),
+      ).toArray(),
+    ).toEqual([11, 22, 33]);
   });
 
   it("names what does not fit", () => {
-    expectError(() => linear(zeros([2, 3]), zeros([4, 5])), ShapeError, "linear: last axis of x must be the second of weight: x is [2, 3], weight is [4, 5]");
-    expectError(() => linear(zeros([2, 3]), zeros([3])), ShapeError, "linear: last axis of x must be the second of weight: x is [2, 3], weight is [3]");
-    expectError(() => linear(zeros([]), zeros([3, 1])), ShapeError, "linear: last axis of x must be the second of weight: x is [], weight is [3, 1]");
-    expectError(() => linear(zeros([2, 3]), zeros([4, 3]), zeros([3])), ShapeError, "linear: bias must be [4], got [3]");
+    expectError(
+      () => linear(zeros([2, 3]), zeros([4, 5])),
+      ShapeError,
+      "linear: last axis of x must be the second of weight: x is [2, 3], weight is [4, 5]",
+    );
+    expectError(
+      () => linear(zeros([2, 3]), zeros([3])),
+      ShapeError,
+      "linear: last axis of x must be the second of weight: x is [2, 3], weight is [3]",
+    );
+    expectError(
+      () => linear(zeros([]), zeros([3, 1])),
+      ShapeError,
+      "linear: last axis of x must be the second of weight: x is [], weight is [3, 1]",
+    );
+    expectError(
+      () => linear(zeros([2, 3]), zeros([4, 3]), zeros([3])),
+      ShapeError,
+      "linear: bias must be [4], got [3]",
+    );
   });
 });

@@ -16,7 +16,9 @@ const average = (values: readonly number[]): number => values.reduce((a, b) => a
 
 function byRow(x: Tensor, normalise: (row: number[]) => number[]): number[] {
   const cols = x.shape.at(-1) as number;
-  return Array.from({ length: x.size / cols }, (_, row) => normalise([...x.data.subarray(row * cols, (row + 1) * cols)])).flat();
+  return Array.from({ length: x.size / cols }, (_, row) =>
+    normalise([...x.data.subarray(row * cols, (row + 1) * cols)]),
+  ).flat();
 }
 
 const sizes = fc.tuple(shapes({ maxRank: 3, minLength: 0 }), length(40), fc.constantFrom(1e-6, 1e-5, 0.1), fc.nat());
@@ -41,13 +43,18 @@ describe("layerNorm", () => {
   it("keeps its digits when the mean is large", () => {
     const x = tensor([10_000, 10_001, 10_002, 10_003]);
     const spread = Math.sqrt(1.25 + 1e-5);
-    expect(distance(layerNorm(x, ones([4])).data, [-1.5 / spread, -0.5 / spread, 0.5 / spread, 1.5 / spread])).toBeLessThan(1e-5);
+    expect(
+      distance(layerNorm(x, ones([4])).data, [-1.5 / spread, -0.5 / spread, 0.5 / spread, 1.5 / spread]),
+    ).toBeLessThan(1e-5);
   });
 
   it("without a bias adds nothing, and its gradients are the same", () => {
     const random = new Random(2);
     const run = (bias: Tensor | undefined): number[][] => {
-      const [x, weight] = [randn([3, 5], new Random(3), { requiresGrad: true }), randn([5], new Random(4), { requiresGrad: true })];
+      const [x, weight] = [
+        randn([3, 5], new Random(3), { requiresGrad: true }),
+        randn([5], new Random(4), { requiresGrad: true }),
+      ];
       const out = layerNorm(x, weight, bias);
       out.backward(gradOut);
       return [out, x.grad as Tensor, weight.grad as Tensor].map(({ data }) => [...data]);
@@ -58,15 +65,43 @@ describe("layerNorm", () => {
 
   it("gives a bias the sum of the rows of gradOut, even where it alone wants a gradient", () => {
     const bias = zeros([2], { requiresGrad: true });
-    layerNorm(tensor([[1, 2], [3, 5]]), ones([2]), bias).backward(tensor([[1, 2], [10, 20]]));
+    layerNorm(
+      tensor([
+        [1, 2],
+        [3, 5],
+      ]),
+      ones([2]),
+      bias,
+    ).backward(
+      tensor([
+        [1, 2],
+        [10, 20],
+      ]),
+    );
     expect(bias.grad?.toArray()).toEqual([11, 22]);
   });
 
   it("names what does not fit", () => {
-    expectError(() => layerNorm(zeros([2, 3]), ones([2])), ShapeError, "layerNorm: weight must match the last axis of x: x is [2, 3], weight is [2]");
-    expectError(() => layerNorm(zeros([2, 3]), ones([1, 3])), ShapeError, "layerNorm: weight must match the last axis of x: x is [2, 3], weight is [1, 3]");
-    expectError(() => layerNorm(zeros([]), ones([1])), ShapeError, "layerNorm: weight must match the last axis of x: x is [], weight is [1]");
-    expectError(() => layerNorm(zeros([2, 3]), ones([3]), ones([2])), ShapeError, "layerNorm: bias must be [3], got [2]");
+    expectError(
+      () => layerNorm(zeros([2, 3]), ones([2])),
+      ShapeError,
+      "layerNorm: weight must match the last axis of x: x is [2, 3], weight is [2]",
+    );
+    expectError(
+      () => layerNorm(zeros([2, 3]), ones([1, 3])),
+      ShapeError,
+      "layerNorm: weight must match the last axis of x: x is [2, 3], weight is [1, 3]",
+    );
+    expectError(
+      () => layerNorm(zeros([]), ones([1])),
+      ShapeError,
+      "layerNorm: weight must match the last axis of x: x is [], weight is [1]",
+    );
+    expectError(
+      () => layerNorm(zeros([2, 3]), ones([3]), ones([2])),
+      ShapeError,
+      "layerNorm: bias must be [3], got [2]",
+    );
   });
 });
 
@@ -88,15 +123,24 @@ describe("rmsNorm", () => {
 
   it("does not change when a row is scaled, but for eps", () => {
     const x = randn([2, 8], new Random(5));
-    expect(distance(rmsNorm(mul(x, 1000), ones([8]), { eps: 0 }).data, rmsNorm(x, ones([8]), { eps: 0 }).data)).toBeLessThan(1e-6);
+    expect(
+      distance(rmsNorm(mul(x, 1000), ones([8]), { eps: 0 }).data, rmsNorm(x, ones([8]), { eps: 0 }).data),
+    ).toBeLessThan(1e-6);
   });
 
   it("names what does not fit", () => {
-    expectError(() => rmsNorm(zeros([2, 3]), ones([2])), ShapeError, "rmsNorm: weight must match the last axis of x: x is [2, 3], weight is [2]");
+    expectError(
+      () => rmsNorm(zeros([2, 3]), ones([2])),
+      ShapeError,
+      "rmsNorm: weight must match the last axis of x: x is [2, 3], weight is [2]",
+    );
   });
 });
 
-describe.each([["layerNorm", layerNorm], ["rmsNorm", (x: Tensor, w: Tensor, _: undefined, o: object) => rmsNorm(x, w, o)]] as const)("%s", (name, op) => {
+describe.each([
+  ["layerNorm", layerNorm],
+  ["rmsNorm", (x: Tensor, w: Tensor, _: undefined, o: object) => rmsNorm(x, w, o)],
+] as const)("%s", (name, op) => {
   it("uses eps 1e-5 by default", () => {
     const x = randn([2, 4], new Random(6));
     expect([...op(x, ones([4]), undefined, {}).data]).toEqual([...op(x, ones([4]), undefined, { eps: 1e-5 }).data]);
@@ -119,7 +163,15 @@ describe.each([["layerNorm", layerNorm], ["rmsNorm", (x: Tensor, w: Tensor, _: u
   });
 
   it("names a bad eps and an unknown option", () => {
-    expectError(() => op(zeros([2]), ones([2]), undefined, { eps: -1 }), ConfigError, `${name}: eps must be a number finite and >= 0, got -1`);
-    expectError(() => op(zeros([2]), ones([2]), undefined, { epsilon: 1 } as object), ConfigError, `${name}: unknown option "epsilon"; known options: eps`);
+    expectError(
+      () => op(zeros([2]), ones([2]), undefined, { eps: -1 }),
+      ConfigError,
+      `${name}: eps must be a number finite and >= 0, got -1`,
+    );
+    expectError(
+      () => op(zeros([2]), ones([2]), undefined, { epsilon: 1 } as object),
+      ConfigError,
+      `${name}: unknown option "epsilon"; known options: eps`,
+    );
   });
 });

@@ -30,7 +30,10 @@ const functions: Record<string, { op: (x: Tensor) => Tensor; scalar: (x: number)
   relu: { op: relu, scalar: (x) => Math.max(x, 0) },
   silu: { op: silu, scalar: (x) => x * logistic(x) },
   gelu: { op: (x) => gelu(x), scalar: (x) => x * normalCdf(x) },
-  geluTanh: { op: (x) => gelu(x, { approximate: "tanh" }), scalar: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))) },
+  geluTanh: {
+    op: (x) => gelu(x, { approximate: "tanh" }),
+    scalar: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  },
 };
 
 describe.each(Object.entries(functions))("%s", (_, { op, scalar }) => {
@@ -106,7 +109,15 @@ describe("gelu", () => {
   });
 
   it("names an option or value that it does not know", () => {
-    expectError(() => gelu(zeros([1]), { approximate: "erf" as "none" }), ConfigError, 'gelu: approximate must be "none" or "tanh", got erf');
-    expectError(() => gelu(zeros([1]), { aproximate: "tanh" } as object), ConfigError, 'gelu: unknown option "aproximate"; known options: approximate');
+    expectError(
+      () => gelu(zeros([1]), { approximate: "erf" as "none" }),
+      ConfigError,
+      'gelu: approximate must be "none" or "tanh", got erf',
+    );
+    expectError(
+      () => gelu(zeros([1]), { aproximate: "tanh" } as object),
+      ConfigError,
+      'gelu: unknown option "aproximate"; known options: approximate',
+    );
   });
 });

@@ -22,7 +22,9 @@ const reductions: [string, (x: Tensor, options?: ReduceOptions) => Tensor, (valu
 function reduceNested(value: NestedArray[], axis: number, reduce: (values: number[]) => number): NestedArray {
   if (axis > 0) return value.map((inner) => reduceNested(inner as NestedArray[], axis - 1, reduce));
   const merge = (items: NestedArray[]): NestedArray =>
-    Array.isArray(items[0]) ? items[0].map((_, i) => merge(items.map((item) => (item as NestedArray[])[i]))) : reduce(items as number[]);
+    Array.isArray(items[0])
+      ? items[0].map((_, i) => merge(items.map((item) => (item as NestedArray[])[i])))
+      : reduce(items as number[]);
   return merge(value);
 }
 
@@ -52,17 +54,36 @@ describe.each(reductions)("%s", (name, op, reduce) => {
   });
 
   it("names an axis that is not there and an unknown option", () => {
-    expectError(() => op(zeros([2, 3]), { axis: 2 }), ShapeError, `${name}: axis 2 does not exist in a tensor of 2 axes`);
-    expectError(() => op(zeros([2, 3]), { axis: -3 }), ShapeError, `${name}: axis -3 does not exist in a tensor of 2 axes`);
-    expectError(() => op(zeros([2, 3]), { axis: 0.5 }), ShapeError, `${name}: axis 0.5 does not exist in a tensor of 2 axes`);
-    expectError(() => op(zeros([2, 3]), { keepdim: true } as object), ConfigError, `${name}: unknown option "keepdim"; known options: axis, keepDims`);
+    expectError(
+      () => op(zeros([2, 3]), { axis: 2 }),
+      ShapeError,
+      `${name}: axis 2 does not exist in a tensor of 2 axes`,
+    );
+    expectError(
+      () => op(zeros([2, 3]), { axis: -3 }),
+      ShapeError,
+      `${name}: axis -3 does not exist in a tensor of 2 axes`,
+    );
+    expectError(
+      () => op(zeros([2, 3]), { axis: 0.5 }),
+      ShapeError,
+      `${name}: axis 0.5 does not exist in a tensor of 2 axes`,
+    );
+    expectError(
+      () => op(zeros([2, 3]), { keepdim: true } as object),
+      ConfigError,
+      `${name}: unknown option "keepdim"; known options: axis, keepDims`,
+    );
   });
 });
 
 describe("nothing to reduce", () => {
   it("sums to 0", () => {
     expect(sum(zeros([0])).item()).toBe(0);
-    expect(sum(zeros([2, 0, 3]), { axis: 1 }).toArray()).toEqual([[0, 0, 0], [0, 0, 0]]);
+    expect(sum(zeros([2, 0, 3]), { axis: 1 }).toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
   });
 
   it("has no mean and no maximum", () => {
@@ -87,16 +108,27 @@ describe("gradients", () => {
         x.grad = null;
         const average = mean(x, { axis });
         average.backward(ones(average.shape));
-        expect([...(x.grad as unknown as Tensor).data]).toEqual(Array(x.size).fill(Math.fround(1 / (shape.at(axis) as number))));
+        expect([...(x.grad as unknown as Tensor).data]).toEqual(
+          Array(x.size).fill(Math.fround(1 / (shape.at(axis) as number))),
+        );
       }),
       { seed: 3 },
     );
   });
 
   it("of a maximum go to the first of equals", () => {
-    const x = tensor([[1, 5, 5], [7, 7, 2]], { requiresGrad: true });
+    const x = tensor(
+      [
+        [1, 5, 5],
+        [7, 7, 2],
+      ],
+      { requiresGrad: true },
+    );
     sum(max(x, { axis: 1 })).backward();
-    expect(x.grad?.toArray()).toEqual([[0, 1, 0], [1, 0, 0]]);
+    expect(x.grad?.toArray()).toEqual([
+      [0, 1, 0],
+      [1, 0, 0],
+    ]);
   });
 });
 

@@ -16,7 +16,12 @@ const pairing = fc.constantFrom("halves" as const, "pairs" as const);
 
 describe("rotaryTable", () => {
   it("holds cos and sin of position · theta^(-2i / headDim)", () => {
-    for (const [headDim, theta] of [[8, 10_000], [64, 500_000], [2, 10_000], [6, 1]]) {
+    for (const [headDim, theta] of [
+      [8, 10_000],
+      [64, 500_000],
+      [2, 10_000],
+      [6, 1],
+    ]) {
       const { cos, sin, positions } = rotaryTable(100, headDim, theta);
       const angles = Array.from({ length: (100 * headDim) / 2 }, (_, at) => {
         const [position, i] = [Math.floor(at / (headDim / 2)), at % (headDim / 2)];
@@ -37,7 +42,11 @@ describe("rotaryTable", () => {
 
 describe("rotary", () => {
   it("turns a pair by its position, in radians, at the first frequency", () => {
-    const x = tensor([[1, 0], [1, 0], [0, 1]]);
+    const x = tensor([
+      [1, 0],
+      [1, 0],
+      [0, 1],
+    ]);
     const out = rotary(x).data;
     const expected = [1, 0, Math.cos(1), Math.sin(1), -Math.sin(2), Math.cos(2)];
     expect(distance(out, expected)).toBeLessThan(1e-6);
@@ -89,7 +98,11 @@ describe("rotary", () => {
   });
 
   it("takes axes of 0", () => {
-    for (const shape of [[0, 4], [3, 0], [0, 3, 4]]) {
+    for (const shape of [
+      [0, 4],
+      [3, 0],
+      [0, 3, 4],
+    ]) {
       const x = zeros(shape, { requiresGrad: true });
       rotary(x).backward(ones(shape));
       expect(x.grad?.shape).toEqual(shape);
@@ -97,19 +110,55 @@ describe("rotary", () => {
   });
 
   it("names what does not fit", () => {
-    expectError(() => rotary(zeros([2, 3])), ShapeError, "rotary: x must be [..., seq, headDim] with an even headDim, got [2, 3]");
-    expectError(() => rotary(zeros([4])), ShapeError, "rotary: x must be [..., seq, headDim] with an even headDim, got [4]");
-    expectError(() => rotary(zeros([3, 4]), { table: rotaryTable(2, 4) }), ShapeError, "rotary: table covers 2 positions of headDim 4, needs 3 of 4");
-    expectError(() => rotary(zeros([1, 4]), { table: rotaryTable(4, 6) }), ShapeError, "rotary: table covers 4 positions of headDim 6, needs 1 of 4");
-    expectError(() => rotary(zeros([1, 4]), { offset: 4, table: rotaryTable(4, 4) }), ShapeError, "rotary: table covers 4 positions of headDim 4, needs 5 of 4");
+    expectError(
+      () => rotary(zeros([2, 3])),
+      ShapeError,
+      "rotary: x must be [..., seq, headDim] with an even headDim, got [2, 3]",
+    );
+    expectError(
+      () => rotary(zeros([4])),
+      ShapeError,
+      "rotary: x must be [..., seq, headDim] with an even headDim, got [4]",
+    );
+    expectError(
+      () => rotary(zeros([3, 4]), { table: rotaryTable(2, 4) }),
+      ShapeError,
+      "rotary: table covers 2 positions of headDim 4, needs 3 of 4",
+    );
+    expectError(
+      () => rotary(zeros([1, 4]), { table: rotaryTable(4, 6) }),
+      ShapeError,
+      "rotary: table covers 4 positions of headDim 6, needs 1 of 4",
+    );
+    expectError(
+      () => rotary(zeros([1, 4]), { offset: 4, table: rotaryTable(4, 4) }),
+      ShapeError,
+      "rotary: table covers 4 positions of headDim 4, needs 5 of 4",
+    );
   });
 
   it("names an option that it does not know or cannot use", () => {
     const x = zeros([1, 4]);
-    expectError(() => rotary(x, { base: 1 } as object), ConfigError, 'rotary: unknown option "base"; known options: theta, pairing, offset, table');
-    expectError(() => rotary(x, { pairing: "pair" as "pairs" }), ConfigError, 'rotary: pairing must be "halves" or "pairs", got pair');
+    expectError(
+      () => rotary(x, { base: 1 } as object),
+      ConfigError,
+      'rotary: unknown option "base"; known options: theta, pairing, offset, table',
+    );
+    expectError(
+      () => rotary(x, { pairing: "pair" as "pairs" }),
+      ConfigError,
+      'rotary: pairing must be "halves" or "pairs", got pair',
+    );
     expectError(() => rotary(x, { offset: -1 }), ConfigError, "rotary: offset must be an integer >= 0, got -1");
-    expectError(() => rotary(x, { theta: 0.5 }), ConfigError, "rotary: theta must be a number finite and >= 1, got 0.5");
-    expectError(() => rotary(x, { theta: 100, table: rotaryTable(4, 4) }), ConfigError, "rotary: theta has no effect on a finished table; give one of the two");
+    expectError(
+      () => rotary(x, { theta: 0.5 }),
+      ConfigError,
+      "rotary: theta must be a number finite and >= 1, got 0.5",
+    );
+    expectError(
+      () => rotary(x, { theta: 100, table: rotaryTable(4, 4) }),
+      ConfigError,
+      "rotary: theta has no effect on a finished table; give one of the two",
+    );
   });
 });

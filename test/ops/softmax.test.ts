@@ -28,7 +28,17 @@ describe("softmax", () => {
   });
 
   it("takes the last axis by default", () => {
-    expect(softmax(tensor([[0, 0], [0, Math.log(3)]])).toArray()).toEqual([[0.5, 0.5], [expect.closeTo(0.25, 6), expect.closeTo(0.75, 6)]]);
+    expect(
+      softmax(
+        tensor([
+          [0, 0],
+          [0, Math.log(3)],
+        ]),
+      ).toArray(),
+    ).toEqual([
+      [0.5, 0.5],
+      [expect.closeTo(0.25, 6), expect.closeTo(0.75, 6)],
+    ]);
   });
 
   it("does not change when a constant is added, however large", () => {
@@ -59,7 +69,10 @@ describe("logSoftmax", () => {
   });
 });
 
-describe.each([["softmax", softmax], ["logSoftmax", logSoftmax]] as const)("%s", (name, op) => {
+describe.each([
+  ["softmax", softmax],
+  ["logSoftmax", logSoftmax],
+] as const)("%s", (name, op) => {
   it("has gradients that sum to zero along the axis, since adding a constant to x changes nothing", () => {
     fc.assert(
       fc.property(withAxis(), fc.nat(), ({ shape, axis }, seed) => {
@@ -74,7 +87,13 @@ describe.each([["softmax", softmax], ["logSoftmax", logSoftmax]] as const)("%s",
   });
 
   it("takes axes of 0", () => {
-    for (const [shape, axis] of [[[0], 0], [[0, 3], -1], [[2, 0], 1], [[2, 0], 0], [[2, 0, 3], -1]] as [number[], number][]) {
+    for (const [shape, axis] of [
+      [[0], 0],
+      [[0, 3], -1],
+      [[2, 0], 1],
+      [[2, 0], 0],
+      [[2, 0, 3], -1],
+    ] as [number[], number][]) {
       const x = zeros(shape, { requiresGrad: true });
       const out = op(x, { axis });
       out.backward(ones(shape));
@@ -86,6 +105,10 @@ describe.each([["softmax", softmax], ["logSoftmax", logSoftmax]] as const)("%s",
   it("names an axis that is not there and an unknown option", () => {
     expectError(() => op(zeros([2]), { axis: 1 }), ShapeError, `${name}: axis 1 does not exist in a tensor of 1 axes`);
     expectError(() => op(zeros([])), ShapeError, `${name}: axis -1 does not exist in a tensor of 0 axes`);
-    expectError(() => op(zeros([2]), { dim: 0 } as object), ConfigError, `${name}: unknown option "dim"; known options: axis`);
+    expectError(
+      () => op(zeros([2]), { dim: 0 } as object),
+      ConfigError,
+      `${name}: unknown option "dim"; known options: axis`,
+    );
   });
 });

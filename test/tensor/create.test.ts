@@ -8,15 +8,31 @@ import { expectError } from "../expect-error.ts";
 
 describe("tensor", () => {
   it("reads nested lists, flat lists with a shape, typed arrays and numbers", () => {
-    expect(tensor([[1, 2], [3, 4]]).shape).toEqual([2, 2]);
-    expect(tensor([1, 2, 3, 4], [2, 2]).toArray()).toEqual([[1, 2], [3, 4]]);
+    expect(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]).shape,
+    ).toEqual([2, 2]);
+    expect(tensor([1, 2, 3, 4], [2, 2]).toArray()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(tensor(Int8Array.of(1, 2)).toArray()).toEqual([1, 2]);
     expect(tensor(3).shape).toEqual([]);
     expect(tensor(3).item()).toBe(3);
     expect(tensor([[[1], [2]]]).shape).toEqual([1, 2, 1]);
     expect(tensor([]).shape).toEqual([0]);
     expect(tensor([[], []]).shape).toEqual([2, 0]);
-    expect(tensor([[1, 2], [3, 4]], [4]).toArray()).toEqual([1, 2, 3, 4]);
+    expect(
+      tensor(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [4],
+      ).toArray(),
+    ).toEqual([1, 2, 3, 4]);
   });
 
   it("copies numbers and shape", () => {
@@ -38,18 +54,49 @@ describe("tensor", () => {
   it("names what does not fit", () => {
     expectError(() => tensor([1, 2, 3], [2, 2]), ShapeError, "tensor: shape [2, 2] needs 4 numbers, got 3");
     expectError(() => tensor([1], [-1]), ShapeError, "tensor: axes must be whole numbers >= 0, got [-1]");
-    expectError(() => tensor([[1, 2], [3]]), ShapeError, "tensor: nested lists are uneven: item 0 is [2], item 1 is [1]");
-    expectError(() => tensor([1, [2]] as NestedArray), ShapeError, "tensor: nested lists are uneven: item 0 is [], item 1 is [1]");
-    expectError(() => tensor(["a"] as unknown as number[]), ShapeError, "tensor: data must be numbers, nested lists of numbers or a typed array, got string");
-    expectError(() => tensor(null as unknown as number[]), ShapeError, "tensor: data must be numbers, nested lists of numbers or a typed array, got null");
-    expectError(() => tensor({} as number[]), ShapeError, "tensor: data must be numbers, nested lists of numbers or a typed array, got object");
-    expectError(() => tensor([1], { requireGrad: true } as object), ConfigError, 'tensor: unknown option "requireGrad"; known options: requiresGrad');
+    expectError(
+      () => tensor([[1, 2], [3]]),
+      ShapeError,
+      "tensor: nested lists are uneven: item 0 is [2], item 1 is [1]",
+    );
+    expectError(
+      () => tensor([1, [2]] as NestedArray),
+      ShapeError,
+      "tensor: nested lists are uneven: item 0 is [], item 1 is [1]",
+    );
+    expectError(
+      () => tensor(["a"] as unknown as number[]),
+      ShapeError,
+      "tensor: data must be numbers, nested lists of numbers or a typed array, got string",
+    );
+    expectError(
+      () => tensor(null as unknown as number[]),
+      ShapeError,
+      "tensor: data must be numbers, nested lists of numbers or a typed array, got null",
+    );
+    expectError(
+      () => tensor({} as number[]),
+      ShapeError,
+      "tensor: data must be numbers, nested lists of numbers or a typed array, got object",
+    );
+    expectError(
+      () => tensor([1], { requireGrad: true } as object),
+      ConfigError,
+      'tensor: unknown option "requireGrad"; known options: requiresGrad',
+    );
   });
 });
 
-describe.each([["zeros", zeros, 0], ["ones", ones, 1], ["full", (shape: number[], o?: object) => full(shape, 2.5, o), 2.5]] as const)("%s", (name, make, value) => {
+describe.each([
+  ["zeros", zeros, 0],
+  ["ones", ones, 1],
+  ["full", (shape: number[], o?: object) => full(shape, 2.5, o), 2.5],
+] as const)("%s", (name, make, value) => {
   it("fills any shape", () => {
-    expect(make([2, 2]).toArray()).toEqual([[value, value], [value, value]]);
+    expect(make([2, 2]).toArray()).toEqual([
+      [value, value],
+      [value, value],
+    ]);
     expect(make([]).item()).toBe(value);
     expect(make([0, 2]).size).toBe(0);
     expect(make([1], { requiresGrad: true }).requiresGrad).toBe(true);
@@ -57,15 +104,25 @@ describe.each([["zeros", zeros, 0], ["ones", ones, 1], ["full", (shape: number[]
 
   it("names a bad shape and an unknown option by its own name", () => {
     expectError(() => make([-1]), ShapeError, `${name}: axes must be whole numbers >= 0, got [-1]`);
-    expectError(() => make([1], { grad: true } as object), ConfigError, `${name}: unknown option "grad"; known options: requiresGrad`);
+    expectError(
+      () => make([1], { grad: true } as object),
+      ConfigError,
+      `${name}: unknown option "grad"; known options: requiresGrad`,
+    );
   });
 });
 
 describe("alike", () => {
   it("takes the shape of another tensor, not its numbers or its gradient", () => {
     const x = ones([2, 3], { requiresGrad: true });
-    expect(alike(x).toArray()).toEqual([[0, 0, 0], [0, 0, 0]]);
-    expect(alike(x, 4).toArray()).toEqual([[4, 4, 4], [4, 4, 4]]);
+    expect(alike(x).toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
+    expect(alike(x, 4).toArray()).toEqual([
+      [4, 4, 4],
+      [4, 4, 4],
+    ]);
     expect(alike(x).requiresGrad).toBe(false);
   });
 });
@@ -80,9 +137,17 @@ describe("randn", () => {
   it("takes a generator or a seed", () => {
     expect(randn([4], 3).toArray()).toEqual(randn([4], new Random(3)).toArray());
     expect(randn([4]).toArray()).toEqual(randn([4], 0).toArray());
-    expectError(() => randn([2], "1" as unknown as Random), ConfigError, "randn: the second argument must be a Random or a seed, e.g. randn([2, 3], new Random(1))");
+    expectError(
+      () => randn([2], "1" as unknown as Random),
+      ConfigError,
+      "randn: the second argument must be a Random or a seed, e.g. randn([2, 3], new Random(1))",
+    );
     expectError(() => randn([-2], new Random(1)), ShapeError, "randn: axes must be whole numbers >= 0, got [-2]");
-    expectError(() => randn([2], new Random(1), { seed: 1 } as object), ConfigError, 'randn: unknown option "seed"; known options: requiresGrad');
+    expectError(
+      () => randn([2], new Random(1), { seed: 1 } as object),
+      ConfigError,
+      'randn: unknown option "seed"; known options: requiresGrad',
+    );
   });
 });
 

@@ -11,14 +11,18 @@ describe("formatTensor", () => {
   });
 
   it("shows whole numbers whole and others to four digits", () => {
-    expect(String(tensor([0.5, 1 / 3, 123_456, 1e-9, -0.125]))).toBe("Tensor [5] [0.5000, 0.3333, 123456, 1.000e-9, -0.1250]");
+    expect(String(tensor([0.5, 1 / 3, 123_456, 1e-9, -0.125]))).toBe(
+      "Tensor [5] [0.5000, 0.3333, 123456, 1.000e-9, -0.1250]",
+    );
     expect(String(tensor([NaN, Infinity, -Infinity]))).toBe("Tensor [3] [NaN, Infinity, -Infinity]");
   });
 
   it("shows the ends of long axes", () => {
     expect(String(arange(6))).toBe("Tensor [6] [0, 1, 2, 3, 4, 5]");
     expect(String(arange(7))).toBe("Tensor [7] [0, 1, 2, … 4, 5, 6]");
-    expect(String(reshape(arange(14), [7, 2]))).toBe("Tensor [7, 2] [[0, 1], [2, 3], [4, 5], … [8, 9], [10, 11], [12, 13]]");
+    expect(String(reshape(arange(14), [7, 2]))).toBe(
+      "Tensor [7, 2] [[0, 1], [2, 3], [4, 5], … [8, 9], [10, 11], [12, 13]]",
+    );
   });
 
   it("stays short, however large the tensor", () => {

@@ -38,10 +38,12 @@ describe("what a scope releases", () => {
 
   it("is released also when the function throws", () => {
     let inner: Tensor = ones([1]);
-    expect(() => scope(() => {
-      inner = add(ones([2]), 1);
-      throw new RangeError("on purpose");
-    })).toThrow(RangeError);
+    expect(() =>
+      scope(() => {
+        inner = add(ones([2]), 1);
+        throw new RangeError("on purpose");
+      }),
+    ).toThrow(RangeError);
     expectError(() => inner.data, DisposedError, released);
     expect(add(ones([1]), 1).scopeDepth).toBe(0);
   });
@@ -54,7 +56,9 @@ describe("what survives", () => {
       map: new Map([["three", { inside: add(ones([1]), 2) }]]),
       bare: Object.assign(Object.create(null) as object, { four: add(ones([1]), 3) }),
     }));
-    expect([list[0], list[1][0], map.get("three")?.inside as Tensor, bare.four].map((x) => x.item())).toEqual([1, 2, 3, 4]);
+    expect([list[0], list[1][0], map.get("three")?.inside as Tensor, bare.four].map((x) => x.item())).toEqual([
+      1, 2, 3, 4,
+    ]);
   });
 
   it("may be returned in an object that contains itself", () => {
@@ -203,7 +207,11 @@ describe("recycling", () => {
 
 describe("a promise", () => {
   it("in a scope or in noGrad is an error, and the scope is closed", () => {
-    expectError(() => scope(async () => 1), ConfigError, "scope: fn must be synchronous, got a promise; a scope never spans an await");
+    expectError(
+      () => scope(async () => 1),
+      ConfigError,
+      "scope: fn must be synchronous, got a promise; a scope never spans an await",
+    );
     expectError(() => noGrad(async () => 1), ConfigError, "noGrad: fn must be synchronous, got a promise");
     expect(ones([1]).scopeDepth).toBe(0);
   });
@@ -221,7 +229,10 @@ function trainSmall(around: <T>(fn: () => T) => T): number[] {
       const [q, k, v] = [0, 1, 2].map((part) => transpose(slice(parts, { axis: 2, start: part, end: part + 1 }), 1, 2));
       const mixed = reshape(transpose(attention(q, k, v), 1, 2), [2, 4, 6]);
       const logits = linear(concat([gelu(mixed), sub(x, mixed)], { axis: 1 }), w2);
-      const total = crossEntropy(logits, Array.from({ length: 16 }, (_, i) => i % 5));
+      const total = crossEntropy(
+        logits,
+        Array.from({ length: 16 }, (_, i) => i % 5),
+      );
       total.backward();
       return total.item();
     });

@@ -2,7 +2,15 @@
 import { describe, expect, it } from "vitest";
 import fc from "fast-check";
 import { ShapeError } from "../../src/errors.ts";
-import { broadcastShapes, checkShape, formatShape, resolveAxis, sameShape, sizeOf, viewAtAxis } from "../../src/tensor/shape.ts";
+import {
+  broadcastShapes,
+  checkShape,
+  formatShape,
+  resolveAxis,
+  sameShape,
+  sizeOf,
+  viewAtAxis,
+} from "../../src/tensor/shape.ts";
 import { expectError } from "../expect-error.ts";
 import { broadcastable, withAxis } from "../random-cases.ts";
 
@@ -30,7 +38,11 @@ describe("sameShape", () => {
 
 describe("checkShape", () => {
   it.each([[[-1, 2]], [[1.5]], [[NaN]], [[Infinity]]])("refuses %j", (shape) => {
-    expectError(() => checkShape("zeros", shape), ShapeError, `zeros: axes must be whole numbers >= 0, got ${formatShape(shape)}`);
+    expectError(
+      () => checkShape("zeros", shape),
+      ShapeError,
+      `zeros: axes must be whole numbers >= 0, got ${formatShape(shape)}`,
+    );
   });
 
   it("accepts axes of 0 and scalars", () => {
@@ -45,7 +57,11 @@ describe("resolveAxis", () => {
   });
 
   it.each([3, -4, 0.5, NaN])("refuses axis %d of 3", (axis) => {
-    expectError(() => resolveAxis("sum", axis, 3), ShapeError, `sum: axis ${axis} does not exist in a tensor of 3 axes`);
+    expectError(
+      () => resolveAxis("sum", axis, 3),
+      ShapeError,
+      `sum: axis ${axis} does not exist in a tensor of 3 axes`,
+    );
   });
 });
 
@@ -81,6 +97,10 @@ describe("broadcastShapes", () => {
   });
 
   it("names the operation and both shapes", () => {
-    expectError(() => broadcastShapes("mul", [2, 3], [3, 2]), ShapeError, "mul: shapes do not broadcast: a is [2, 3], b is [3, 2]");
+    expectError(
+      () => broadcastShapes("mul", [2, 3], [3, 2]),
+      ShapeError,
+      "mul: shapes do not broadcast: a is [2, 3], b is [3, 2]",
+    );
   });
 });

@@ -19,7 +19,11 @@ describe("Tensor", () => {
   });
 
   it("refuses an array of another size", () => {
-    expectError(() => new Tensor(new Float32Array(3), [2, 2]), ShapeError, "Tensor: shape [2, 2] holds 4 numbers, got 3");
+    expectError(
+      () => new Tensor(new Float32Array(3), [2, 2]),
+      ShapeError,
+      "Tensor: shape [2, 2] holds 4 numbers, got 3",
+    );
   });
 
   it("turns into nested lists of its shape, and back", () => {
@@ -42,9 +46,21 @@ describe("Tensor", () => {
   });
 
   it("says why there is nothing to differentiate", () => {
-    expectError(() => zeros([]).backward(), ConfigError, "backward: tensor [] has no graph: no input of its computation requires a gradient");
-    expectError(() => mul(ones([2]), 2).backward(), ConfigError, "backward: tensor [2] has no graph: no input of its computation requires a gradient");
-    expectError(() => ones([2], { requiresGrad: true }).backward(), ConfigError, "backward: tensor [2] has no graph: it is a leaf: nothing was computed from it here");
+    expectError(
+      () => zeros([]).backward(),
+      ConfigError,
+      "backward: tensor [] has no graph: no input of its computation requires a gradient",
+    );
+    expectError(
+      () => mul(ones([2]), 2).backward(),
+      ConfigError,
+      "backward: tensor [2] has no graph: no input of its computation requires a gradient",
+    );
+    expectError(
+      () => ones([2], { requiresGrad: true }).backward(),
+      ConfigError,
+      "backward: tensor [2] has no graph: it is a leaf: nothing was computed from it here",
+    );
   });
 });
 
@@ -53,7 +69,11 @@ describe("detach", () => {
     const y = mul(ones([1], { requiresGrad: true }), 3);
     y.detach();
     expect([y.requiresGrad, y.item()]).toEqual([false, 3]);
-    expectError(() => y.backward(), ConfigError, "backward: tensor [1] has no graph: no input of its computation requires a gradient");
+    expectError(
+      () => y.backward(),
+      ConfigError,
+      "backward: tensor [1] has no graph: no input of its computation requires a gradient",
+    );
   });
 
   it("leaves a leaf a leaf", () => {
@@ -70,7 +90,8 @@ describe("release", () => {
     x.release();
     expect(x.grad).toBeNull();
     const message = "Tensor [2]: read after release; return it from its scope, or do not dispose its model yet";
-    for (const read of [() => x.data, () => x.toArray(), () => x.toString(), () => mul(x, 1)]) expectError(read, DisposedError, message);
+    for (const read of [() => x.data, () => x.toArray(), () => x.toString(), () => mul(x, 1)])
+      expectError(read, DisposedError, message);
     const scalar = ones([]);
     scalar.release();
     expectError(() => scalar.item(), DisposedError, /^Tensor \[\]: read after release/);

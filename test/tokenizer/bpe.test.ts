@@ -7,11 +7,16 @@ import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { tokenizerFromJSON } from "../../src/tokenizer/tokenizer-json.ts";
 import { dataPath, describeWithData } from "../data.ts";
 
-const SAMPLE = "It was the best of times, it was the worst of times, it was the age of wisdom 🙂🙂 é é naïve naïve.\n\n  In 1859, in 1859!";
+const SAMPLE =
+  "It was the best of times, it was the worst of times, it was the age of wisdom 🙂🙂 é é naïve naïve.\n\n  In 1859, in 1859!";
 const trained = BPETokenizer.train(SAMPLE, { vocabSize: 280, specialTokens: ["<|endoftext|>"] });
 const anyText = fc.oneof(
   fc.string({ unit: "binary" }),
-  fc.array(fc.constantFrom("it was", " the", " times", "🙂", "é", " ", "\n", "<|endoftext|>", "1859", "漢", "\u0000"), { maxLength: 40 }).map((parts) => parts.join("")),
+  fc
+    .array(fc.constantFrom("it was", " the", " times", "🙂", "é", " ", "\n", "<|endoftext|>", "1859", "漢", "\u0000"), {
+      maxLength: 40,
+    })
+    .map((parts) => parts.join("")),
 );
 
 /** What every encoding must satisfy: offsets in order that cover the text without gaps, and the tokens of `encode`. */
@@ -23,8 +28,10 @@ function checkOffsets(tokenizer: Tokenizer, text: string): void {
   for (const [i, [start, end]] of offsets.entries()) {
     expect(start).toBeLessThanOrEqual(covered); // no gap, and an overlap only where a character is shared
     expect(end).toBeGreaterThanOrEqual(covered);
-    if (start < covered) expect(text.slice(start, covered)).toBe(String.fromCodePoint(text.codePointAt(start) as number));
-    else if (start < end) expect(text.slice(start, end).startsWith(tokenizer.decode([tokens[i]]).replace(/\uFFFD+$/, ""))).toBe(true);
+    if (start < covered)
+      expect(text.slice(start, covered)).toBe(String.fromCodePoint(text.codePointAt(start) as number));
+    else if (start < end)
+      expect(text.slice(start, end).startsWith(tokenizer.decode([tokens[i]]).replace(/\uFFFD+$/, ""))).toBe(true);
     covered = end;
   }
   expect(covered).toBe(text.length);
@@ -32,9 +39,12 @@ function checkOffsets(tokenizer: Tokenizer, text: string): void {
 
 describe("BPETokenizer", () => {
   it("turns any text into tokens and back", () => {
-    fc.assert(fc.property(anyText, (text) => {
-      expect(trained.decode(trained.encode(text))).toBe(text);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(trained.decode(trained.encode(text))).toBe(text);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("counts lone surrogates as U+FFFD", () => {
@@ -48,40 +58,57 @@ describe("BPETokenizer", () => {
     expect(offsets[0][0]).toBe(0);
     expect(offsets.map(([start, end]) => text.slice(start, end)).at(-1)).toBe("x");
     expect(offsets).toHaveLength(tokens.length);
-    fc.assert(fc.property(anyText, (any) => checkOffsets(trained, any)), { numRuns: 500 });
+    fc.assert(
+      fc.property(anyText, (any) => checkOffsets(trained, any)),
+      { numRuns: 500 },
+    );
   });
 
   it("shares the offsets of a character among the tokens of its bytes", () => {
     const { tokens, offsets } = trained.encodeWithOffsets("漢");
     expect(tokens).toHaveLength(3);
-    expect(offsets).toEqual([[0, 1], [0, 1], [0, 1]]);
+    expect(offsets).toEqual([
+      [0, 1],
+      [0, 1],
+      [0, 1],
+    ]);
   });
 
   it("streams what decode gives, never a broken character", () => {
-    fc.assert(fc.property(anyText, (text) => {
-      const stream = trained.decoder();
-      const pieces = [...trained.encode(text).map((token) => stream.push(token)), stream.flush()];
-      expect(pieces.join("")).toBe(text);
-      if (!text.includes("\uFFFD")) for (const piece of pieces) expect(piece).not.toContain("\uFFFD");
-    }));
-    fc.assert(fc.property(fc.array(fc.nat(trained.vocabSize - 1)), (tokens) => {
-      const stream = trained.decoder();
-      expect(tokens.map((token) => stream.push(token)).join("") + stream.flush()).toBe(trained.decode(tokens));
-    }));
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const stream = trained.decoder();
+        const pieces = [...trained.encode(text).map((token) => stream.push(token)), stream.flush()];
+        expect(pieces.join("")).toBe(text);
+        if (!text.includes("\uFFFD")) for (const piece of pieces) expect(piece).not.toContain("\uFFFD");
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.nat(trained.vocabSize - 1)), (tokens) => {
+        const stream = trained.decoder();
+        expect(tokens.map((token) => stream.push(token)).join("") + stream.flush()).toBe(trained.decode(tokens));
+      }),
+    );
   });
 
   it("gives the same tokens after a trip through JSON", () => {
     const again = tokenizerFromJSON(JSON.stringify(trained));
     expect(again.toJSON()).toEqual(trained.toJSON());
     expect([again.vocabSize, again.bosId, again.eosId]).toEqual([280, 0, 0]);
-    fc.assert(fc.property(anyText, (text) => {
-      expect(again.encode(text, { allowedSpecial: "all" })).toEqual(trained.encode(text, { allowedSpecial: "all" }));
-    }));
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(again.encode(text, { allowedSpecial: "all" })).toEqual(trained.encode(text, { allowedSpecial: "all" }));
+      }),
+    );
   });
 
   it("shows how a word is merged", () => {
     const tokenizer = BPETokenizer.train("low low lower lowest", { vocabSize: 258 });
-    expect(tokenizer.mergeSteps("lower")).toEqual([["l", "o", "w", "e", "r"], ["lo", "w", "e", "r"], ["low", "e", "r"]]);
+    expect(tokenizer.mergeSteps("lower")).toEqual([
+      ["l", "o", "w", "e", "r"],
+      ["lo", "w", "e", "r"],
+      ["low", "e", "r"],
+    ]);
     expect(tokenizer.mergeSteps(" é")[0]).toEqual(["Ġ", "Ã", "©"]);
     expect(tokenizer.mergeSteps("")).toEqual([[]]);
   });
@@ -116,19 +143,31 @@ describe("BPETokenizer", () => {
 
 describe("merging", () => {
   it("by heap equals the textbook loop", () => {
-    const merges: [string, string][] = [["a", "b"], ["b", "a"], ["a", "a"], ["ab", "ab"], ["aa", "b"], ["ab", "a"], ["aab", "ab"], ["b", "b"]];
+    const merges: [string, string][] = [
+      ["a", "b"],
+      ["b", "a"],
+      ["a", "a"],
+      ["ab", "ab"],
+      ["aa", "b"],
+      ["ab", "a"],
+      ["aab", "ab"],
+      ["b", "b"],
+    ];
     const spellings = [..."abc", ...merges.map((merge) => merge.join(""))];
     const vocab = new Map([...new Set(spellings)].map((spelling, id) => [spelling, id]));
     const lengths = [...vocab.keys()].map((spelling) => spelling.length);
     const model = new BPEModel({ vocab, merges, byteLevel: false });
-    fc.assert(fc.property(fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 33, maxLength: 120 }), (piece) => {
-      const tokens: number[] = [];
-      model.encode(piece, 0, tokens);
-      expect(tokens).toEqual(model.mergeSteps(piece).at(-1));
-      const spans: number[] = [];
-      model.encode(piece, 0, [], spans);
-      expect(tokens.map((_, i) => spans[2 * i + 1] - spans[2 * i])).toEqual(tokens.map((token) => lengths[token]));
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 33, maxLength: 120 }), (piece) => {
+        const tokens: number[] = [];
+        model.encode(piece, 0, tokens);
+        expect(tokens).toEqual(model.mergeSteps(piece).at(-1));
+        const spans: number[] = [];
+        model.encode(piece, 0, [], spans);
+        expect(tokens.map((_, i) => spans[2 * i + 1] - spans[2 * i])).toEqual(tokens.map((token) => lengths[token]));
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -147,9 +186,13 @@ describe("errors of a tokenizer", () => {
   it("name wrong arguments and options", () => {
     expect(() => trained.encode(5 as unknown as string)).toThrow("encode: text must be a string, got number");
     expect(() => trained.encode(null as unknown as string)).toThrow("encode: text must be a string, got null");
-    expect(() => trained.encodeWithOffsets(undefined as unknown as string)).toThrow("encodeWithOffsets: text must be a string, got undefined");
+    expect(() => trained.encodeWithOffsets(undefined as unknown as string)).toThrow(
+      "encodeWithOffsets: text must be a string, got undefined",
+    );
     expect(() => trained.decode(7 as unknown as number[])).toThrow("decode: tokens must be a list of ids, got number");
-    expect(() => trained.decode("7" as unknown as number[])).toThrow("decode: tokens must be a list of ids, got string");
+    expect(() => trained.decode("7" as unknown as number[])).toThrow(
+      "decode: tokens must be a list of ids, got string",
+    );
     expect(() => trained.encode("a", { allowSpecial: "all" } as object)).toThrow(/unknown option "allowSpecial"/);
     expect(() => trained.decode([], { skip: true } as object)).toThrow(/unknown option "skip"/);
     expect(() => trained.decoder({ skip: true } as object)).toThrow(/unknown option "skip"/);

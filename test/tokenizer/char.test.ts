@@ -11,7 +11,14 @@ describe("CharTokenizer", () => {
     expect(tokenizer.encode("hole🙂")).toEqual([2, 4, 3, 1, 5]);
     expect(tokenizer.decode([2, 4, 3, 1, 5])).toBe("hole🙂");
     expect(tokenizer.vocabSize).toBe(6);
-    expect(tokenizer.encodeWithOffsets("h🙂o")).toEqual({ tokens: [2, 5, 4], offsets: [[0, 1], [1, 3], [3, 4]] });
+    expect(tokenizer.encodeWithOffsets("h🙂o")).toEqual({
+      tokens: [2, 5, 4],
+      offsets: [
+        [0, 1],
+        [1, 3],
+        [3, 4],
+      ],
+    });
   });
 
   it("names an unknown character and its position", () => {
@@ -29,15 +36,17 @@ describe("CharTokenizer", () => {
   });
 
   it("turns back the text it was made from, also through JSON", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary", minLength: 1 }), (text) => {
-      const tokenizer = CharTokenizer.train(text, { specialTokens: ["<eos>"] });
-      const again = tokenizerFromJSON(JSON.stringify(tokenizer));
-      expect(again).toBeInstanceOf(CharTokenizer);
-      const tokens = tokenizer.encode(text);
-      expect(again.encode(text)).toEqual(tokens);
-      expect(again.decode(tokens)).toBe(text);
-      expect(again.toJSON()).toEqual(tokenizer.toJSON());
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", minLength: 1 }), (text) => {
+        const tokenizer = CharTokenizer.train(text, { specialTokens: ["<eos>"] });
+        const again = tokenizerFromJSON(JSON.stringify(tokenizer));
+        expect(again).toBeInstanceOf(CharTokenizer);
+        const tokens = tokenizer.encode(text);
+        expect(again.encode(text)).toEqual(tokens);
+        expect(again.decode(tokens)).toBe(text);
+        expect(again.toJSON()).toEqual(tokenizer.toJSON());
+      }),
+    );
   });
 
   it("keeps digits apart from the order in which JSON objects list them", () => {
@@ -50,7 +59,11 @@ describe("CharTokenizer", () => {
   it("refuses an empty text, unknown options and bad special tokens", () => {
     expect(() => CharTokenizer.train("")).toThrow(ConfigError);
     expect(() => CharTokenizer.train("a", { special: [] } as object)).toThrow(/unknown option "special"/);
-    expect(() => CharTokenizer.train("a", { specialTokens: ["."] })).toThrow(/specialTokens\[0\] must be a string of at least two characters/);
-    expect(() => CharTokenizer.train(7 as unknown as string)).toThrow(/text must be a string or a list of strings, got number/);
+    expect(() => CharTokenizer.train("a", { specialTokens: ["."] })).toThrow(
+      /specialTokens\[0\] must be a string of at least two characters/,
+    );
+    expect(() => CharTokenizer.train(7 as unknown as string)).toThrow(
+      /text must be a string or a list of strings, got number/,
+    );
   });
 });

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { originalSpan, readNormalizer } from "../../src/tokenizer/normalize.ts";
 
-const spaced = { type: "Sequence", normalizers: [{ type: "Prepend", prepend: "▁" }, { type: "Replace", pattern: { String: " " }, content: "▁" }] };
+const spaced = {
+  type: "Sequence",
+  normalizers: [
+    { type: "Prepend", prepend: "▁" },
+    { type: "Replace", pattern: { String: " " }, content: "▁" },
+  ],
+};
 
 describe("Normalizer", () => {
   it("runs its steps in order", () => {
@@ -13,14 +19,28 @@ describe("Normalizer", () => {
 
   it("knows where every unit came from", () => {
     const aligned = readNormalizer(spaced).normalize("a b", true);
-    expect([0, 1, 2, 3].map((i) => originalSpan(aligned, i, i + 1))).toEqual([[0, 0], [0, 1], [1, 2], [2, 3]]);
+    expect([0, 1, 2, 3].map((i) => originalSpan(aligned, i, i + 1))).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
     expect(originalSpan(aligned, 0, 4)).toEqual([0, 3]);
   });
 
   it("carries spans through replacements that change the length", () => {
-    const longer = readNormalizer({ type: "Replace", pattern: { String: "ab" }, content: "xyz" }).normalize("1ab2", true);
+    const longer = readNormalizer({ type: "Replace", pattern: { String: "ab" }, content: "xyz" }).normalize(
+      "1ab2",
+      true,
+    );
     expect(longer.text).toBe("1xyz2");
-    expect([0, 1, 2, 3, 4].map((i) => originalSpan(longer, i, i + 1))).toEqual([[0, 1], [1, 3], [1, 3], [1, 3], [3, 4]]);
+    expect([0, 1, 2, 3, 4].map((i) => originalSpan(longer, i, i + 1))).toEqual([
+      [0, 1],
+      [1, 3],
+      [1, 3],
+      [1, 3],
+      [3, 4],
+    ]);
     const shorter = readNormalizer({ type: "Replace", pattern: { String: "ab" }, content: "" }).normalize("1ab2", true);
     expect(shorter.text).toBe("12");
     expect(originalSpan(shorter, 1, 2)).toEqual([3, 4]);
@@ -28,14 +48,24 @@ describe("Normalizer", () => {
   });
 
   it("takes replacement strings literally", () => {
-    expect(readNormalizer({ type: "Replace", pattern: { String: "a" }, content: "$&$1" }).normalize("bab").text).toBe("b$&$1b");
+    expect(readNormalizer({ type: "Replace", pattern: { String: "a" }, content: "$&$1" }).normalize("bab").text).toBe(
+      "b$&$1b",
+    );
   });
 
   it("refuses by name what it does not know", () => {
-    expect(() => readNormalizer({ type: "NFC" })).toThrow(/normalizer of type "NFC" is not supported; supported: Prepend, Replace/);
-    expect(() => readNormalizer({ type: "Sequence", normalizers: [{ type: "Sequence", normalizers: [] }] })).toThrow(/normalizers\[0\] of type "Sequence"/);
-    expect(() => readNormalizer({ type: "Replace", pattern: { Regex: "a" }, content: "" })).toThrow(/pattern of kind "Regex"/);
-    expect(() => readNormalizer({ type: "Replace", pattern: { String: "" }, content: "b" })).toThrow(/must be a string that is not empty, got ""/);
+    expect(() => readNormalizer({ type: "NFC" })).toThrow(
+      /normalizer of type "NFC" is not supported; supported: Prepend, Replace/,
+    );
+    expect(() => readNormalizer({ type: "Sequence", normalizers: [{ type: "Sequence", normalizers: [] }] })).toThrow(
+      /normalizers\[0\] of type "Sequence"/,
+    );
+    expect(() => readNormalizer({ type: "Replace", pattern: { Regex: "a" }, content: "" })).toThrow(
+      /pattern of kind "Regex"/,
+    );
+    expect(() => readNormalizer({ type: "Replace", pattern: { String: "" }, content: "b" })).toThrow(
+      /must be a string that is not empty, got ""/,
+    );
     expect(() => readNormalizer({ type: "Sequence" })).toThrow(/normalizer.normalizers must be an array, got nothing/);
   });
 });

@@ -5,11 +5,44 @@ import { readPreTokenizer, splitGPT2 } from "../../src/tokenizer/pre-tokenize.ts
 import { dataPath, describeWithData } from "../data.ts";
 
 /** The published pattern, with the white space of its own engine. */
-const PATTERN = /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const PATTERN =
+  /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 const tricky = fc.constantFrom(
-  " ", "  ", "\n", "\r\n", "\t", "\u0085", "\uFEFF", "\u00a0", "\u3000", "\u200b", "'", "'s", "'S", "'ll", "’s", "a", "Z", "é", "e\u0301", "ß",
-  "1", "²", "Ⅷ", "١", ".", "!?", "_", "漢", "字", "🙂", "👩‍👧", "𝕳", "𝟙", "\u0000",
+  " ",
+  "  ",
+  "\n",
+  "\r\n",
+  "\t",
+  "\u0085",
+  "\uFEFF",
+  "\u00a0",
+  "\u3000",
+  "\u200b",
+  "'",
+  "'s",
+  "'S",
+  "'ll",
+  "’s",
+  "a",
+  "Z",
+  "é",
+  "e\u0301",
+  "ß",
+  "1",
+  "²",
+  "Ⅷ",
+  "١",
+  ".",
+  "!?",
+  "_",
+  "漢",
+  "字",
+  "🙂",
+  "👩‍👧",
+  "𝕳",
+  "𝟙",
+  "\u0000",
 );
 
 describe("splitGPT2", () => {
@@ -25,10 +58,17 @@ describe("splitGPT2", () => {
   });
 
   it("equals the published pattern", () => {
-    const texts = fc.oneof(fc.array(tricky, { maxLength: 30 }).map((parts) => parts.join("")), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
-    fc.assert(fc.property(texts, (text) => {
-      expect(splitGPT2(text)).toEqual(text.match(PATTERN) ?? []);
-    }), { numRuns: 2000 });
+    const texts = fc.oneof(
+      fc.array(tricky, { maxLength: 30 }).map((parts) => parts.join("")),
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: "grapheme" }),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(splitGPT2(text)).toEqual(text.match(PATTERN) ?? []);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it("takes a very long run as one piece", () => {
@@ -52,8 +92,12 @@ describe("readPreTokenizer", () => {
   });
 
   it("refuses by name what it does not know", () => {
-    expect(() => readPreTokenizer({ type: "Metaspace" })).toThrow(/pre_tokenizer of type "Metaspace" is not supported; supported: ByteLevel/);
-    expect(() => readPreTokenizer({ type: "ByteLevel", add_prefix_space: true })).toThrow(/add_prefix_space true is not supported/);
+    expect(() => readPreTokenizer({ type: "Metaspace" })).toThrow(
+      /pre_tokenizer of type "Metaspace" is not supported; supported: ByteLevel/,
+    );
+    expect(() => readPreTokenizer({ type: "ByteLevel", add_prefix_space: true })).toThrow(
+      /add_prefix_space true is not supported/,
+    );
     expect(() => readPreTokenizer({ type: "ByteLevel" })).toThrow(/add_prefix_space/);
     expect(() => readPreTokenizer("ByteLevel")).toThrow(/pre_tokenizer must be an object, got "ByteLevel"/);
   });

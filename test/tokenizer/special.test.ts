@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, FormatError, TokenizerError } from "../../src/errors.ts";
 import { BPETokenizer } from "../../src/tokenizer/bpe.ts";
 import { readNormalizer } from "../../src/tokenizer/normalize.ts";
-import { type AddedToken, AddedTokens, readAddedTokens, specialToken, writeAddedTokens } from "../../src/tokenizer/special.ts";
+import {
+  type AddedToken,
+  AddedTokens,
+  readAddedTokens,
+  specialToken,
+  writeAddedTokens,
+} from "../../src/tokenizer/special.ts";
 
 const END = "<|endoftext|>";
 const tokenizer = BPETokenizer.train("the end of the text", { vocabSize: 270, specialTokens: [END, "<|end|>"] });
@@ -18,17 +24,27 @@ describe("the policy for special tokens", () => {
     const [a] = tokenizer.encode("a");
     expect(tokenizer.encode(`a${END}a<|end|>`, { allowedSpecial: "all" })).toEqual([a, 0, a, 1]);
     expect(tokenizer.encode(`a${END}`, { allowedSpecial: [END] })).toEqual([a, 0]);
-    expect(tokenizer.encode(`${END}<|end|>`, { allowedSpecial: new Set(["<|end|>"]) }).filter((token) => token < 2)).toEqual([1]);
+    expect(
+      tokenizer.encode(`${END}<|end|>`, { allowedSpecial: new Set(["<|end|>"]) }).filter((token) => token < 2),
+    ).toEqual([1]);
     expect(tokenizer.encode(`a${END}`, { allowedSpecial: [] })).toEqual(tokenizer.encode(`a${END}`));
   });
 
   it("says where they are", () => {
-    expect(tokenizer.encodeWithOffsets(`a${END}b`, { allowedSpecial: "all" }).offsets).toEqual([[0, 1], [1, 14], [14, 15]]);
+    expect(tokenizer.encodeWithOffsets(`a${END}b`, { allowedSpecial: "all" }).offsets).toEqual([
+      [0, 1],
+      [1, 14],
+      [14, 15],
+    ]);
   });
 
   it("refuses names that are no special token, and a bare string", () => {
-    expect(() => tokenizer.encode("a", { allowedSpecial: ["<s>"] })).toThrow(/allowedSpecial names "<s>", which is no special token; special tokens: <\|endoftext\|> <\|end\|>/);
-    expect(() => tokenizer.encode("a", { allowedSpecial: END })).toThrow(/must be "all" or a list of special tokens, got "<\|endoftext\|>"/);
+    expect(() => tokenizer.encode("a", { allowedSpecial: ["<s>"] })).toThrow(
+      /allowedSpecial names "<s>", which is no special token; special tokens: <\|endoftext\|> <\|end\|>/,
+    );
+    expect(() => tokenizer.encode("a", { allowedSpecial: END })).toThrow(
+      /must be "all" or a list of special tokens, got "<\|endoftext\|>"/,
+    );
     expect(() => tokenizer.encode("a", { allowedSpecial: 5 as unknown as string[] })).toThrow(ConfigError);
   });
 
@@ -43,9 +59,16 @@ describe("the policy for special tokens", () => {
 
 describe("AddedTokens", () => {
   const none = readNormalizer(null);
-  const added = (content: string, id: number, settings: Partial<AddedToken> = {}): AddedToken => ({ ...specialToken(content, id), special: false, ...settings });
+  const added = (content: string, id: number, settings: Partial<AddedToken> = {}): AddedToken => ({
+    ...specialToken(content, id),
+    special: false,
+    ...settings,
+  });
   const split = (list: AddedToken[], text: string): (string | number)[] =>
-    new AddedTokens(list, none).matcher(undefined, false).split(text).map(({ text: part, token }) => (token < 0 ? part : token));
+    new AddedTokens(list, none)
+      .matcher(undefined, false)
+      .split(text)
+      .map(({ text: part, token }) => (token < 0 ? part : token));
 
   it("takes the leftmost match and of several the longest", () => {
     expect(split([added("ab", 1), added("abab", 2), added("b", 3)], "xababab")).toEqual(["x", 2, 1]);
@@ -60,24 +83,53 @@ describe("AddedTokens", () => {
   });
 
   it("looks for normalized tokens in normalized text", () => {
-    const tokens = new AddedTokens([added(" x", 1, { normalized: true })], readNormalizer({ type: "Replace", pattern: { String: " " }, content: "▁" }));
-    expect(tokens.matcher(undefined, true).split("a▁x").map(({ token }) => token)).toEqual([-1, 1]);
-    expect(tokens.matcher(undefined, false).split("a x").map(({ token }) => token)).toEqual([-1]);
+    const tokens = new AddedTokens(
+      [added(" x", 1, { normalized: true })],
+      readNormalizer({ type: "Replace", pattern: { String: " " }, content: "▁" }),
+    );
+    expect(
+      tokens
+        .matcher(undefined, true)
+        .split("a▁x")
+        .map(({ token }) => token),
+    ).toEqual([-1, 1]);
+    expect(
+      tokens
+        .matcher(undefined, false)
+        .split("a x")
+        .map(({ token }) => token),
+    ).toEqual([-1]);
   });
 
   it("reads and writes its part of tokenizer.json", () => {
-    const json = [{ id: 3, content: "<s>", single_word: false, lstrip: false, rstrip: true, normalized: false, special: true }];
+    const json = [
+      { id: 3, content: "<s>", single_word: false, lstrip: false, rstrip: true, normalized: false, special: true },
+    ];
     expect(writeAddedTokens(readAddedTokens(json))).toEqual(json);
     expect(readAddedTokens(undefined)).toEqual([]);
   });
 
   it("refuses malformed and unsupported entries", () => {
     expect(() => readAddedTokens([{ id: 1, content: "a", single_word: true }])).toThrow(TokenizerError);
-    expect(() => readAddedTokens([{ id: 1, content: "a" }, { id: 1, content: "b" }])).toThrow(/added_tokens\[1\] \("b", id 1\) repeats/);
-    expect(() => readAddedTokens([{ id: 1, content: "a" }, { id: 2, content: "a" }])).toThrow(FormatError);
-    expect(() => readAddedTokens([{ id: -1, content: "a" }])).toThrow(/added_tokens\[0\].id must be an integer from 0 to 16777215, got -1/);
+    expect(() =>
+      readAddedTokens([
+        { id: 1, content: "a" },
+        { id: 1, content: "b" },
+      ]),
+    ).toThrow(/added_tokens\[1\] \("b", id 1\) repeats/);
+    expect(() =>
+      readAddedTokens([
+        { id: 1, content: "a" },
+        { id: 2, content: "a" },
+      ]),
+    ).toThrow(FormatError);
+    expect(() => readAddedTokens([{ id: -1, content: "a" }])).toThrow(
+      /added_tokens\[0\].id must be an integer from 0 to 16777215, got -1/,
+    );
     expect(() => readAddedTokens([{ id: 1, content: "" }])).toThrow(/content must be a string that is not empty/);
-    expect(() => readAddedTokens([{ id: 1, content: "a", special: "yes" }])).toThrow(/special must be true or false, got "yes"/);
+    expect(() => readAddedTokens([{ id: 1, content: "a", special: "yes" }])).toThrow(
+      /special must be true or false, got "yes"/,
+    );
     expect(() => readAddedTokens({})).toThrow(/added_tokens must be an array, got an object/);
   });
 });

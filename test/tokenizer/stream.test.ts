@@ -13,7 +13,12 @@ function pieces(chunks: Uint8Array[], strip: { text: string; count: number } = N
 
 describe("ByteStreamDecoder", () => {
   it("holds an unfinished character back", () => {
-    expect(pieces([Uint8Array.of(0xf0, 0x9f), Uint8Array.of(0x99), Uint8Array.of(0x82, 0x21)])).toEqual(["", "", "🙂!", ""]);
+    expect(pieces([Uint8Array.of(0xf0, 0x9f), Uint8Array.of(0x99), Uint8Array.of(0x82, 0x21)])).toEqual([
+      "",
+      "",
+      "🙂!",
+      "",
+    ]);
   });
 
   it("gives U+FFFD for what is never finished, and keeps U+FEFF", () => {
@@ -24,20 +29,27 @@ describe("ByteStreamDecoder", () => {
 
   it("emits the same text as decoding at once, whatever the bytes", () => {
     const byte = fc.oneof(fc.nat(255), fc.constantFrom(0x41, 0x80, 0xbf, 0xc3, 0xe0, 0xe2, 0xed, 0xf0, 0xf4, 0xff));
-    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 5 })), fc.array(byte), (chunks, tail) => {
-      const all = [...chunks, ...tail.map((value) => Uint8Array.of(value))];
-      expect(pieces(all).join("")).toBe(whole(Uint8Array.from(all.flatMap((chunk) => [...chunk]))));
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 5 })), fc.array(byte), (chunks, tail) => {
+        const all = [...chunks, ...tail.map((value) => Uint8Array.of(value))];
+        expect(pieces(all).join("")).toBe(whole(Uint8Array.from(all.flatMap((chunk) => [...chunk]))));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it("never breaks a character of valid text", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 3 }), (text, size) => {
-      const bytes = new TextEncoder().encode(text);
-      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.slice(i * size, (i + 1) * size));
-      const output = pieces(chunks);
-      expect(output.join("")).toBe(text);
-      for (const piece of output) if (!text.includes("\uFFFD")) expect(piece).not.toContain("\uFFFD");
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 3 }), (text, size) => {
+        const bytes = new TextEncoder().encode(text);
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+          bytes.slice(i * size, (i + 1) * size),
+        );
+        const output = pieces(chunks);
+        expect(output.join("")).toBe(text);
+        for (const piece of output) if (!text.includes("\uFFFD")) expect(piece).not.toContain("\uFFFD");
+      }),
+    );
   });
 
   it("drops the stripped start once, even when it comes late, and starts afresh after flush", () => {

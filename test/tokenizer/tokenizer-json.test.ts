@@ -19,11 +19,16 @@ function gpt2JSON(): object {
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
   return {
     added_tokens: [{ id: 50256, content: "<|endoftext|>", special: true, normalized: false }],
-    pre_tokenizer: byteLevel, decoder: byteLevel, model: { type: "BPE", vocab, merges: lines },
+    pre_tokenizer: byteLevel,
+    decoder: byteLevel,
+    model: { type: "BPE", vocab, merges: lines },
   };
 }
 
-const read = (path: string): (() => object | string) => () => readFileSync(dataPath(path), "utf8");
+const read =
+  (path: string): (() => object | string) =>
+  () =>
+    readFileSync(dataPath(path), "utf8");
 
 describeWithData("parity with the reference tokenizers", () => {
   let parity: Parity;
@@ -52,7 +57,9 @@ describeWithData("parity with the reference tokenizers", () => {
     it("decodes to the same text, at once and as a stream", () => {
       for (const [i, tokens] of parity.encodings[name].ids.entries()) {
         const decoded = tokenizer.decode(tokens);
-        expect(decoded).toBe(parity.encodings[name].decoded?.[i] ?? parity.texts[i].replace(/\p{Surrogate}/gu, "\uFFFD"));
+        expect(decoded).toBe(
+          parity.encodings[name].decoded?.[i] ?? parity.texts[i].replace(/\p{Surrogate}/gu, "\uFFFD"),
+        );
         const stream = tokenizer.decoder();
         expect(tokens.map((token) => stream.push(token)).join("") + stream.flush()).toBe(decoded);
       }
@@ -105,14 +112,21 @@ describeWithData("stories260K", () => {
     const tokens = tokenizer.encode("漢");
     expect(tokens.slice(-3).map((token) => tokenizer.idToToken(token))).toEqual(["<0xE6>", "<0xBC>", "<0xA2>"]);
     expect(tokenizer.tokenBytes(tokens.at(-1) as number)).toEqual(Uint8Array.of(0xa2));
-    expect(tokenizer.encodeWithOffsets("a漢b").offsets.slice(-4)).toEqual([[1, 2], [1, 2], [1, 2], [2, 3]]);
+    expect(tokenizer.encodeWithOffsets("a漢b").offsets.slice(-4)).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2],
+      [2, 3],
+    ]);
   });
 
   it("turns text into tokens and back", () => {
     const tokenizer = load();
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
-      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text.replaceAll("▁", " "));
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(tokenizer.decode(tokenizer.encode(text))).toBe(text.replaceAll("▁", " "));
+      }),
+    );
   });
 });
 
@@ -120,7 +134,8 @@ const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, use_regex: true
 /** A small well-formed file of characters, changed in places. */
 function json(changes: Record<string, unknown> = {}, model: Record<string, unknown> = {}): object {
   return {
-    decoder: { type: "Fuse" }, ...changes,
+    decoder: { type: "Fuse" },
+    ...changes,
     model: { type: "BPE", vocab: { "?": 0, a: 1, b: 2, ab: 3 }, merges: ["a b"], ...model },
   };
 }
@@ -152,21 +167,44 @@ describe("tokenizerFromJSON", () => {
   it("uses the unknown token, fused or not", () => {
     expect(tokenizerFromJSON(json({}, { unk_token: "?" })).encode("xya")).toEqual([0, 0, 1]);
     const fused = tokenizerFromJSON(json({}, { unk_token: "?", fuse_unk: true }));
-    expect(fused.encodeWithOffsets("xya漢")).toEqual({ tokens: [0, 1, 0], offsets: [[0, 2], [2, 3], [3, 4]] });
+    expect(fused.encodeWithOffsets("xya漢")).toEqual({
+      tokens: [0, 1, 0],
+      offsets: [
+        [0, 2],
+        [2, 3],
+        [3, 4],
+      ],
+    });
     expect(() => tokenizerFromJSON(json()).encode("xy")).toThrow(/no token for "x"/);
   });
 
   it("takes BOS and EOS from a template", () => {
-    const tokenizer = tokenizerFromJSON(json({
-      added_tokens: [{ id: 4, content: "[A]", special: true }, { id: 5, content: "[Z]", special: true }],
-      post_processor: {
-        type: "TemplateProcessing",
-        single: [{ SpecialToken: { id: "[A]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[Z]", type_id: 0 } }],
-        special_tokens: { "[A]": { id: "[A]", ids: [4] }, "[Z]": { id: "[Z]", ids: [5] } },
-      },
-    }));
+    const tokenizer = tokenizerFromJSON(
+      json({
+        added_tokens: [
+          { id: 4, content: "[A]", special: true },
+          { id: 5, content: "[Z]", special: true },
+        ],
+        post_processor: {
+          type: "TemplateProcessing",
+          single: [
+            { SpecialToken: { id: "[A]", type_id: 0 } },
+            { Sequence: { id: "A", type_id: 0 } },
+            { SpecialToken: { id: "[Z]", type_id: 0 } },
+          ],
+          special_tokens: { "[A]": { id: "[A]", ids: [4] }, "[Z]": { id: "[Z]", ids: [5] } },
+        },
+      }),
+    );
     expect([tokenizer.bosId, tokenizer.eosId]).toEqual([4, 5]);
-    expect(tokenizer.encodeWithOffsets("ab", { addSpecialTokens: true })).toEqual({ tokens: [4, 3, 5], offsets: [[0, 0], [0, 2], [2, 2]] });
+    expect(tokenizer.encodeWithOffsets("ab", { addSpecialTokens: true })).toEqual({
+      tokens: [4, 3, 5],
+      offsets: [
+        [0, 0],
+        [0, 2],
+        [2, 2],
+      ],
+    });
   });
 
   it("keeps entries with the names of object properties", () => {
@@ -184,19 +222,59 @@ describe("tokenizerFromJSON", () => {
     ["no model", { decoder: { type: "Fuse" } }, /model must be an object, got nothing/],
     ["no vocab", json({}, { vocab: undefined }), /model.vocab must be an object, got nothing/],
     ["no merges", json({}, { merges: undefined }), /model.merges must be an array, got nothing/],
-    ["a fractional id", json({}, { vocab: { a: 0.5 } }), /model.vocab\["a"\] must be an integer from 0 to 16777215, got 0.5/],
+    [
+      "a fractional id",
+      json({}, { vocab: { a: 0.5 } }),
+      /model.vocab\["a"\] must be an integer from 0 to 16777215, got 0.5/,
+    ],
     ["an enormous id", json({}, { vocab: { a: 1e12 } }), /must be an integer from 0 to 16777215/],
     ["an id twice", json({}, { vocab: { a: 0, b: 0, ab: 1 } }), /the id 0 belongs to both "a" and "b"/],
-    ["an id that an added token has too", json({ added_tokens: [{ id: 3, content: "<s>" }] }), /the id 3 belongs to both "ab" and "<s>"/],
-    ["two ids for one entry", json({ added_tokens: [{ id: 9, content: "ab" }] }), /"ab" has the id 3 in model.vocab and 9 in added_tokens/],
-    ["a merge of an unknown token", json({}, { merges: ["a b", "b c"] }), /model.merges\[1\] needs "c", which is not in model.vocab/],
+    [
+      "an id that an added token has too",
+      json({ added_tokens: [{ id: 3, content: "<s>" }] }),
+      /the id 3 belongs to both "ab" and "<s>"/,
+    ],
+    [
+      "two ids for one entry",
+      json({ added_tokens: [{ id: 9, content: "ab" }] }),
+      /"ab" has the id 3 in model.vocab and 9 in added_tokens/,
+    ],
+    [
+      "a merge of an unknown token",
+      json({}, { merges: ["a b", "b c"] }),
+      /model.merges\[1\] needs "c", which is not in model.vocab/,
+    ],
     ["a merge into an unknown token", json({}, { merges: ["b a"] }), /model.merges\[0\] needs "ba"/],
-    ["a merge of three", json({}, { merges: ["a b c"] }), /model.merges\[0\] must be "a b" or \["a", "b"\], got "a b c"/],
-    ["a merge of numbers", json({}, { merges: [[1, 2]] }), /model.merges\[0\] must be a string that is not empty, got 1/],
-    ["an unknown token that is not there", json({}, { unk_token: "<unk>" }), /model.unk_token "<unk>" is not in model.vocab/],
-    ["a template without its token", template([{ SpecialToken: { id: "toString" } }]), /special_tokens\["toString"\] must be an object, got nothing/],
-    ["a template with a foreign id", template([{ SpecialToken: { id: "s" } }, { Sequence: { id: "A" } }], { s: { ids: [77] } }), /puts in token 77, which is not in the vocabulary/],
-    ["a strip of several characters", decoders({ type: "Fuse" }, { type: "Strip", content: "ab", start: 1, stop: 0 }), /content must be one character, got "ab"/],
+    [
+      "a merge of three",
+      json({}, { merges: ["a b c"] }),
+      /model.merges\[0\] must be "a b" or \["a", "b"\], got "a b c"/,
+    ],
+    [
+      "a merge of numbers",
+      json({}, { merges: [[1, 2]] }),
+      /model.merges\[0\] must be a string that is not empty, got 1/,
+    ],
+    [
+      "an unknown token that is not there",
+      json({}, { unk_token: "<unk>" }),
+      /model.unk_token "<unk>" is not in model.vocab/,
+    ],
+    [
+      "a template without its token",
+      template([{ SpecialToken: { id: "toString" } }]),
+      /special_tokens\["toString"\] must be an object, got nothing/,
+    ],
+    [
+      "a template with a foreign id",
+      template([{ SpecialToken: { id: "s" } }, { Sequence: { id: "A" } }], { s: { ids: [77] } }),
+      /puts in token 77, which is not in the vocabulary/,
+    ],
+    [
+      "a strip of several characters",
+      decoders({ type: "Fuse" }, { type: "Strip", content: "ab", start: 1, stop: 0 }),
+      /content must be one character, got "ab"/,
+    ],
   ])("finds malformed: %s", (_, content, message) => {
     expect(() => tokenizerFromJSON(content)).toThrow(FormatError);
     expect(() => tokenizerFromJSON(content)).toThrow(message);
@@ -206,19 +284,35 @@ describe("tokenizerFromJSON", () => {
     ["a model", json({}, { type: "Unigram" }), /model of type "Unigram" is not supported; supported: BPE/],
     ["a normalizer", json({ normalizer: { type: "NFKC" } }), /normalizer of type "NFKC"/],
     ["a pre-tokenizer", json({ pre_tokenizer: { type: "Sequence" } }), /pre_tokenizer of type "Sequence"/],
-    ["a post-processor", json({ post_processor: { type: "BertProcessing" } }), /post_processor of type "BertProcessing"/],
+    [
+      "a post-processor",
+      json({ post_processor: { type: "BertProcessing" } }),
+      /post_processor of type "BertProcessing"/,
+    ],
     ["a template of two texts", template([{ Sequence: { id: "B" } }]), /single\[0\].Sequence "B"/],
     ["a template of no text", template([]), /single without Sequence/],
     ["a decoder", json({ decoder: { type: "WordPiece" } }), /decoder of type "WordPiece"/],
     ["no decoder", json({ decoder: null }), /decoder null is not supported/],
     ["a part of a decoder", decoders({ type: "Fuse" }, { type: "Metaspace" }), /decoders\[1\] of type "Metaspace"/],
-    ["decoders in another order", decoders({ type: "Fuse" }, { type: "ByteFallback" }), /decoders\[1\] of type "ByteFallback"/],
+    [
+      "decoders in another order",
+      decoders({ type: "Fuse" }, { type: "ByteFallback" }),
+      /decoders\[1\] of type "ByteFallback"/,
+    ],
     ["decoders without Fuse", decoders({ type: "ByteFallback" }), /without "Fuse"/],
-    ["a strip at the end", decoders({ type: "Fuse" }, { type: "Strip", content: " ", start: 0, stop: 1 }), /decoders\[1\].stop 1/],
+    [
+      "a strip at the end",
+      decoders({ type: "Fuse" }, { type: "Strip", content: " ", start: 0, stop: 1 }),
+      /decoders\[1\].stop 1/,
+    ],
     ["dropout", json({}, { dropout: 0.1 }), /model.dropout 0.1/],
     ["a suffix", json({}, { end_of_word_suffix: "</w>" }), /model.end_of_word_suffix "<\/w>"/],
     ["ignored merges", json({}, { ignore_merges: true }), /model.ignore_merges true/],
-    ["whole words", json({ added_tokens: [{ id: 4, content: "x", single_word: true }] }), /added_tokens\[0\].single_word true/],
+    [
+      "whole words",
+      json({ added_tokens: [{ id: 4, content: "x", single_word: true }] }),
+      /added_tokens\[0\].single_word true/,
+    ],
     ["an added space", json({ pre_tokenizer: { ...BYTE_LEVEL, add_prefix_space: true } }), /add_prefix_space true/],
   ])("refuses by name: %s", (_, content, message) => {
     expect(() => tokenizerFromJSON(content)).toThrow(TokenizerError);
@@ -226,28 +320,43 @@ describe("tokenizerFromJSON", () => {
   });
 
   it("throws only its own errors, whatever the content", () => {
-    const shape = fc.record({
-      model: fc.record({ type: fc.constant("BPE"), vocab: fc.object({ maxDepth: 1 }), merges: fc.anything() }, { requiredKeys: [] }),
-      added_tokens: fc.anything(), normalizer: fc.anything(), pre_tokenizer: fc.anything(), post_processor: fc.anything(),
-      decoder: fc.oneof(fc.constant({ type: "Fuse" }), fc.anything()),
-    }, { requiredKeys: [] });
-    fc.assert(fc.property(fc.oneof(shape, fc.object(), fc.string()), (content) => {
-      try {
-        tokenizerFromJSON(content);
-      } catch (error) {
-        expect(error).toBeInstanceOf(HeedError);
-      }
-    }), { numRuns: 1000 });
+    const shape = fc.record(
+      {
+        model: fc.record(
+          { type: fc.constant("BPE"), vocab: fc.object({ maxDepth: 1 }), merges: fc.anything() },
+          { requiredKeys: [] },
+        ),
+        added_tokens: fc.anything(),
+        normalizer: fc.anything(),
+        pre_tokenizer: fc.anything(),
+        post_processor: fc.anything(),
+        decoder: fc.oneof(fc.constant({ type: "Fuse" }), fc.anything()),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.oneof(shape, fc.object(), fc.string()), (content) => {
+        try {
+          tokenizerFromJSON(content);
+        } catch (error) {
+          expect(error).toBeInstanceOf(HeedError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it("throws only its own errors for a file with a byte changed", () => {
     const text = JSON.stringify(BPETokenizer.train("the cat the hat", { vocabSize: 262, specialTokens: ["<s>"] }));
-    fc.assert(fc.property(fc.nat(text.length - 1), fc.string({ unit: "binary-ascii", maxLength: 2 }), (at, insert) => {
-      try {
-        tokenizerFromJSON(text.slice(0, at) + insert + text.slice(at + 1));
-      } catch (error) {
-        expect(error).toBeInstanceOf(HeedError);
-      }
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(fc.nat(text.length - 1), fc.string({ unit: "binary-ascii", maxLength: 2 }), (at, insert) => {
+        try {
+          tokenizerFromJSON(text.slice(0, at) + insert + text.slice(at + 1));
+        } catch (error) {
+          expect(error).toBeInstanceOf(HeedError);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -11,7 +11,9 @@ import { dataPath, describeWithData } from "../data.ts";
 function naiveMerges(texts: string[], wanted: number, minFrequency: number): string[] {
   const alphabet = [...byteSymbols].sort();
   const ids = new Map(alphabet.map((symbol, id) => [symbol, id]));
-  let words = texts.flatMap(splitGPT2).map((word) => Array.from(new TextEncoder().encode(word), (byte) => byteSymbols[byte]));
+  let words = texts
+    .flatMap(splitGPT2)
+    .map((word) => Array.from(new TextEncoder().encode(word), (byte) => byteSymbols[byte]));
   const merges: string[] = [];
   while (ids.size < 256 + wanted) {
     const counts = new Map<string, { left: string; right: string; count: number }>();
@@ -24,7 +26,9 @@ function naiveMerges(texts: string[], wanted: number, minFrequency: number): str
       }
     }
     const idOf = (spelling: string): number => ids.get(spelling) as number;
-    const [best] = [...counts.values()].sort((a, b) => b.count - a.count || idOf(a.left) - idOf(b.left) || idOf(a.right) - idOf(b.right));
+    const [best] = [...counts.values()].sort(
+      (a, b) => b.count - a.count || idOf(a.left) - idOf(b.left) || idOf(a.right) - idOf(b.right),
+    );
     if (best === undefined || best.count < minFrequency) break;
     const { left, right } = best;
     if (!ids.has(left + right)) ids.set(left + right, ids.size);
@@ -49,7 +53,9 @@ describeWithData("training parity with the Hugging Face trainer", () => {
     ["corpus-en", "tokenizers/bpe-training/corpus.en", 3000],
     ["tinyshakespeare", "corpora/tinyshakespeare.txt", 8000],
   ])("learns the same merges in the same order from %s", (name, path, count) => {
-    const expected = readFileSync(dataPath(`tokenizers/bpe-training/hf-merges-${name}.txt`), "utf8").trimEnd().split("\n");
+    const expected = readFileSync(dataPath(`tokenizers/bpe-training/hf-merges-${name}.txt`), "utf8")
+      .trimEnd()
+      .split("\n");
     const text = readFileSync(dataPath(path), "utf8");
     const alphabet = new Set(new TextEncoder().encode(text)).size;
     const tokenizer = BPETokenizer.train(text, { vocabSize: alphabet + count, initialAlphabet: "observed" });
@@ -62,20 +68,33 @@ describeWithData("training parity with the Hugging Face trainer", () => {
 describe("BPETokenizer.train", () => {
   it("equals the naive definition on random corpora", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "c", " ", "é", "\n"), maxLength: 80 });
-    fc.assert(fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 3 }), (texts, minFrequency) => {
-      fc.pre(texts.join("") !== "");
-      const tokenizer = BPETokenizer.train(texts, { vocabSize: 256 + 25, minFrequency });
-      expect(spelt(tokenizer)).toEqual(naiveMerges(texts, 25, minFrequency));
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(
+        fc.array(text, { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 3 }),
+        (texts, minFrequency) => {
+          fc.pre(texts.join("") !== "");
+          const tokenizer = BPETokenizer.train(texts, { vocabSize: 256 + 25, minFrequency });
+          expect(spelt(tokenizer)).toEqual(naiveMerges(texts, 25, minFrequency));
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it("gives ids to special tokens first, then bytes, then merges", () => {
-    const tokenizer = BPETokenizer.train("low lower lowest low", { vocabSize: 262, specialTokens: ["<|endoftext|>", "<|pad|>"] });
+    const tokenizer = BPETokenizer.train("low lower lowest low", {
+      vocabSize: 262,
+      specialTokens: ["<|endoftext|>", "<|pad|>"],
+    });
     expect(tokenizer.tokenToId("<|endoftext|>")).toBe(0);
     expect(tokenizer.tokenToId("<|pad|>")).toBe(1);
     expect(tokenizer.tokenToId("!")).toBe(2);
     expect(tokenizer.tokenToId("lo")).toBe(258);
-    expect(tokenizer.merges.slice(0, 2)).toEqual([["l", "o"], ["lo", "w"]]);
+    expect(tokenizer.merges.slice(0, 2)).toEqual([
+      ["l", "o"],
+      ["lo", "w"],
+    ]);
     expect(tokenizer.vocabSize).toBe(262);
     expect([tokenizer.bosId, tokenizer.eosId]).toEqual([0, 0]);
   });
@@ -102,7 +121,10 @@ describe("BPETokenizer.train", () => {
 
   it("reports progress and ends with all merges", () => {
     const seen: { merges: number; total: number }[] = [];
-    const tokenizer = BPETokenizer.train("the cat and the hat and the bat", { vocabSize: 262, onProgress: (progress) => seen.push(progress) });
+    const tokenizer = BPETokenizer.train("the cat and the hat and the bat", {
+      vocabSize: 262,
+      onProgress: (progress) => seen.push(progress),
+    });
     expect(seen.at(-1)).toEqual({ merges: tokenizer.merges.length, total: 6 });
   });
 
@@ -121,13 +143,28 @@ describe("BPETokenizer.train", () => {
     ["an unknown option", "text", { vocabSize: 300, vocabsize: 3 }, /unknown option "vocabsize"/],
     ["an empty text", "", { vocabSize: 300 }, /the text is empty; pass the text to learn from/],
     ["no texts", [], { vocabSize: 300 }, /the text is empty/],
-    ["a small vocabSize", "text", { vocabSize: 256, specialTokens: ["<s>"] }, /vocabSize 256 is too small: 1 special tokens and 256 bytes need 257/],
+    [
+      "a small vocabSize",
+      "text",
+      { vocabSize: 256, specialTokens: ["<s>"] },
+      /vocabSize 256 is too small: 1 special tokens and 256 bytes need 257/,
+    ],
     ["a fractional vocabSize", "text", { vocabSize: 300.5 }, /vocabSize must be an integer/],
     ["a minFrequency of 0", "text", { vocabSize: 300, minFrequency: 0 }, /minFrequency must be an integer >= 1, got 0/],
-    ["another alphabet", "text", { vocabSize: 300, initialAlphabet: "latin" }, /initialAlphabet must be "bytes" or "observed", got "latin"/],
+    [
+      "another alphabet",
+      "text",
+      { vocabSize: 300, initialAlphabet: "latin" },
+      /initialAlphabet must be "bytes" or "observed", got "latin"/,
+    ],
     ["a special token of one character", "text", { vocabSize: 300, specialTokens: ["."] }, /specialTokens\[0\]/],
     ["a special token twice", "text", { vocabSize: 300, specialTokens: ["<s>", "<s>"] }, /"<s>" twice/],
-    ["special tokens that are no list", "text", { vocabSize: 300, specialTokens: "<s>" }, /must be a list of strings, got string/],
+    [
+      "special tokens that are no list",
+      "text",
+      { vocabSize: 300, specialTokens: "<s>" },
+      /must be a list of strings, got string/,
+    ],
     ["progress that is no function", "text", { vocabSize: 300, onProgress: 1 }, /onProgress must be a function/],
     ["a number for text", 5, { vocabSize: 300 }, /text must be a string or a list of strings, got number/],
     ["a number among the texts", ["a", 5], { vocabSize: 300 }, /text 1 must be a string, got number/],

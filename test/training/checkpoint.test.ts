@@ -13,7 +13,14 @@ import type { TrainOptions, TrainingState } from "../../src/training/train.ts";
 import { expectError } from "../expect-error.ts";
 import { snapshot, stepsOf, tinyModel, tokens } from "./models.ts";
 
-const options: TrainOptions = { maxSteps: 12, batchSize: 3, accumulationSteps: 2, seed: 5, warmupSteps: 3, validation: 0.2 };
+const options: TrainOptions = {
+  maxSteps: 12,
+  batchSize: 3,
+  accumulationSteps: 2,
+  seed: 5,
+  warmupSteps: 3,
+  validation: 0.2,
+};
 const config = { dropout: 0.3 };
 const FILE = "training.safetensors";
 
@@ -37,7 +44,13 @@ async function expectSameEnd(resume: TrainingState): Promise<void> {
   const taken = otherWeights();
   const resumed = train(taken, tokens, { ...options, resume });
   const laterSteps = await stepsOf(resumed);
-  const facts = ({ step, loss, gradNorm, learningRate, validationLoss }: (typeof allSteps)[number]): unknown => ({ step, loss, gradNorm, learningRate, validationLoss });
+  const facts = ({ step, loss, gradNorm, learningRate, validationLoss }: (typeof allSteps)[number]): unknown => ({
+    step,
+    loss,
+    gradNorm,
+    learningRate,
+    validationLoss,
+  });
   expect(laterSteps.map(facts)).toEqual(allSteps.slice(7).map(facts));
   expect(snapshot(taken)).toEqual(snapshot(whole));
   expect(resumed.state()).toEqual(uninterrupted.state());
@@ -64,8 +77,13 @@ describe("a checkpoint", () => {
     for (const count of [1, 11]) {
       const training = train(tinyModel(config), tokens, options);
       await stepsOf(training, count);
-      const resumed = train(otherWeights(), tokens, { ...options, resume: decodeCheckpoint(encodeCheckpoint(training.state())) });
-      expect((await stepsOf(resumed)).map(({ step }) => step)).toEqual(Array.from({ length: 12 - count }, (_, i) => count + 1 + i));
+      const resumed = train(otherWeights(), tokens, {
+        ...options,
+        resume: decodeCheckpoint(encodeCheckpoint(training.state())),
+      });
+      expect((await stepsOf(resumed)).map(({ step }) => step)).toEqual(
+        Array.from({ length: 12 - count }, (_, i) => count + 1 + i),
+      );
     }
     const done = train(tinyModel(config), tokens, options);
     await stepsOf(done);
@@ -138,17 +156,28 @@ describe("what is no checkpoint", () => {
   });
 
   it("says what a model folder is opened with", () => {
-    expectError(() => decodeCheckpoint(damaged["a model"]()), FormatError, 'checkpoint: not a checkpoint of heed (format "pt", expected "heed-checkpoint-1"); a model folder is opened with loadModel');
+    expectError(
+      () => decodeCheckpoint(damaged["a model"]()),
+      FormatError,
+      'checkpoint: not a checkpoint of heed (format "pt", expected "heed-checkpoint-1"); a model folder is opened with loadModel',
+    );
   });
 
   it("is a FileError where there is none", async () => {
     await expect(loadCheckpoint(join(folder, "nowhere"))).rejects.toThrow(FileError);
-    await expect(loadCheckpoint(folder)).rejects.toThrow(/there is no training\.safetensors in .*; saveCheckpoint makes it/);
+    await expect(loadCheckpoint(folder)).rejects.toThrow(
+      /there is no training\.safetensors in .*; saveCheckpoint makes it/,
+    );
     await expect(loadCheckpoint(new Map())).rejects.toThrow(FileError);
   });
 
   it("is a ConfigError where it belongs to another model, which stays as it is", async () => {
-    const wrong: Partial<ModelConfig>[] = [{ dModel: 16 }, { nLayers: 2 }, { norm: "rmsNorm" }, { position: "sinusoidal" }];
+    const wrong: Partial<ModelConfig>[] = [
+      { dModel: 16 },
+      { nLayers: 2 },
+      { norm: "rmsNorm" },
+      { position: "sinusoidal" },
+    ];
     for (const change of wrong) {
       const model = tinyModel(change);
       const before = snapshot(model);
@@ -156,7 +185,9 @@ describe("what is no checkpoint", () => {
       expect(snapshot(model)).toEqual(before);
     }
     const wide = train(tinyModel({ dModel: 16 }), tokens, { ...options, resume: interrupted });
-    await expect(stepsOf(wide)).rejects.toThrow('the state does not fit parameter "tokenEmbedding.weight" of 128 numbers; it belongs to another model');
+    await expect(stepsOf(wide)).rejects.toThrow(
+      'the state does not fit parameter "tokenEmbedding.weight" of 128 numbers; it belongs to another model',
+    );
   });
 });
 
@@ -171,7 +202,9 @@ describe("where a checkpoint cannot be saved", () => {
 
   it("a ConfigError names a target that is no place", async () => {
     for (const target of [null, 5, {}]) {
-      await expect(saveCheckpoint(interrupted, target as unknown as string)).rejects.toThrow("saveCheckpoint: the target must be the path of a folder or a Map");
+      await expect(saveCheckpoint(interrupted, target as unknown as string)).rejects.toThrow(
+        "saveCheckpoint: the target must be the path of a folder or a Map",
+      );
     }
     await expect(saveCheckpoint(interrupted, "")).rejects.toThrow(ConfigError);
   });

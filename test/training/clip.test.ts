@@ -32,13 +32,19 @@ describe("gradientNorm", () => {
 
 describe("clipFactor", () => {
   it("brings larger norms down to the greatest one and leaves smaller ones alone", () => {
-    fc.assert(fc.property(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.double({ min: 1e-3, max: 1e3, noNaN: true }), (norm, maxNorm) => {
-      const factor = clipFactor(norm, maxNorm);
-      expect(factor).toBeLessThanOrEqual(1);
-      expect(norm * factor).toBeLessThanOrEqual(maxNorm);
-      if (norm <= maxNorm - 1e-6) expect(factor).toBe(1);
-      else expect(norm * factor).toBeGreaterThan(maxNorm * 0.99 - 2e-6);
-    }));
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1e6, noNaN: true }),
+        fc.double({ min: 1e-3, max: 1e3, noNaN: true }),
+        (norm, maxNorm) => {
+          const factor = clipFactor(norm, maxNorm);
+          expect(factor).toBeLessThanOrEqual(1);
+          expect(norm * factor).toBeLessThanOrEqual(maxNorm);
+          if (norm <= maxNorm - 1e-6) expect(factor).toBe(1);
+          else expect(norm * factor).toBeGreaterThan(maxNorm * 0.99 - 2e-6);
+        },
+      ),
+    );
   });
 
   it("is 1 without a limit", () => {

@@ -8,28 +8,47 @@ import { expectError } from "../expect-error.ts";
 
 describe("batchAt", () => {
   it("cuts windows, and the same windows one token further on", () => {
-    expect(batchAt([5, 6, 7, 8, 9], [0, 2], 2)).toEqual({ inputs: [[5, 6], [7, 8]], targets: [[6, 7], [8, 9]] });
+    expect(batchAt([5, 6, 7, 8, 9], [0, 2], 2)).toEqual({
+      inputs: [
+        [5, 6],
+        [7, 8],
+      ],
+      targets: [
+        [6, 7],
+        [8, 9],
+      ],
+    });
     expect(batchAt(Uint16Array.of(5, 6, 7), [0], 2)).toEqual({ inputs: [[5, 6]], targets: [[6, 7]] });
   });
 });
 
 describe("sampleBatch", () => {
   it("cuts windows that lie wholly within the text", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 6 }), fc.integer(), (seqLen, extra, batchSize, seed) => {
-      const text = Array.from({ length: seqLen + extra }, (_, i) => i);
-      const { inputs, targets } = sampleBatch(text, batchSize, seqLen, new Random(seed));
-      expect([inputs.length, targets.length]).toEqual([batchSize, batchSize]);
-      inputs.forEach((row, i) => {
-        expect(row).toEqual(Array.from({ length: seqLen }, (_, j) => row[0] + j));
-        expect(targets[i]).toEqual(row.map((token) => token + 1));
-        expect(targets[i][seqLen - 1]).toBeLessThan(text.length);
-      });
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer(),
+        (seqLen, extra, batchSize, seed) => {
+          const text = Array.from({ length: seqLen + extra }, (_, i) => i);
+          const { inputs, targets } = sampleBatch(text, batchSize, seqLen, new Random(seed));
+          expect([inputs.length, targets.length]).toEqual([batchSize, batchSize]);
+          inputs.forEach((row, i) => {
+            expect(row).toEqual(Array.from({ length: seqLen }, (_, j) => row[0] + j));
+            expect(targets[i]).toEqual(row.map((token) => token + 1));
+            expect(targets[i][seqLen - 1]).toBeLessThan(text.length);
+          });
+        },
+      ),
+    );
   });
 
   it("reaches every place, the first and the last too", () => {
     const random = new Random(3);
-    const starts = new Set(Array.from({ length: 200 }, () => sampleBatch([0, 1, 2, 3, 4, 5], 1, 2, random).inputs[0][0]));
+    const starts = new Set(
+      Array.from({ length: 200 }, () => sampleBatch([0, 1, 2, 3, 4, 5], 1, 2, random).inputs[0][0]),
+    );
     expect([...starts].sort()).toEqual([0, 1, 2, 3]);
   });
 
@@ -51,18 +70,40 @@ describe("splitTokens", () => {
 
 describe("checkTokens", () => {
   it("accepts lists and typed arrays of known tokens that are longer than a window", () => {
-    for (const text of [[0, 1, 2, 3], Int32Array.of(0, 1, 2, 3), Uint8Array.of(3, 3, 3, 3)]) expect(checkTokens("train", text, 3, 4)).toBeUndefined();
+    for (const text of [[0, 1, 2, 3], Int32Array.of(0, 1, 2, 3), Uint8Array.of(3, 3, 3, 3)])
+      expect(checkTokens("train", text, 3, 4)).toBeUndefined();
   });
 
   it("says what is wrong and what to do", () => {
-    expectError(() => checkTokens("train", [1, 2], 2, 4), ConfigError, "train: needs more than seqLen = 2 tokens, got 2; give more text or a smaller seqLen");
+    expectError(
+      () => checkTokens("train", [1, 2], 2, 4),
+      ConfigError,
+      "train: needs more than seqLen = 2 tokens, got 2; give more text or a smaller seqLen",
+    );
     expectError(() => checkTokens("train", [], 2, 4), ConfigError, /got 0; give more text/);
-    expectError(() => checkTokens("train", [1, 2, 4], 2, 4), ConfigError, "train: token 4 at position 2 is not in the model's vocabulary of 4; build the model with vocabSize: tokenizer.vocabSize");
+    expectError(
+      () => checkTokens("train", [1, 2, 4], 2, 4),
+      ConfigError,
+      "train: token 4 at position 2 is not in the model's vocabulary of 4; build the model with vocabSize: tokenizer.vocabSize",
+    );
     for (const token of [-1, 0.5, NaN, "1", null, undefined]) {
-      expectError(() => checkTokens("train", [1, 2, token] as number[], 2, 4), ConfigError, new RegExp(`token ${String(token)} at position 2`));
+      expectError(
+        () => checkTokens("train", [1, 2, token] as number[], 2, 4),
+        ConfigError,
+        new RegExp(`token ${String(token)} at position 2`),
+      );
     }
-    for (const [text, kind] of [["text", "string"], [null, "null"], [5, "number"], [{}, "object"]] as const) {
-      expectError(() => checkTokens("train", text as unknown as number[], 2, 4), ConfigError, new RegExp(`^train: tokens must be a list of ids, as tokenizer.encode gives it, got ${kind}$`));
+    for (const [text, kind] of [
+      ["text", "string"],
+      [null, "null"],
+      [5, "number"],
+      [{}, "object"],
+    ] as const) {
+      expectError(
+        () => checkTokens("train", text as unknown as number[], 2, 4),
+        ConfigError,
+        new RegExp(`^train: tokens must be a list of ids, as tokenizer.encode gives it, got ${kind}$`),
+      );
     }
   });
 });

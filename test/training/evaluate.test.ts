@@ -22,15 +22,22 @@ const all = (windows: number): number[] => Array.from({ length: windows }, (_, w
 describe("evaluate", () => {
   it("is the mean of crossEntropy over all windows, whatever the batch", async () => {
     for (const seqLen of [8, 5, 1]) {
-      for (const batchSize of [1, 3, 16, 1000]) expect(Math.abs(await evaluate(tinyModel(), tokens, { seqLen, batchSize }) - meanLoss(seqLen, all))).toBeLessThan(1e-5);
+      for (const batchSize of [1, 3, 16, 1000])
+        expect(
+          Math.abs((await evaluate(tinyModel(), tokens, { seqLen, batchSize })) - meanLoss(seqLen, all)),
+        ).toBeLessThan(1e-5);
     }
-    expect(await evaluate(tinyModel(), tokens)).toBe(await evaluate(tinyModel(), tokens, { seqLen: 8, batchSize: 16, maxWindows: Infinity }));
+    expect(await evaluate(tinyModel(), tokens)).toBe(
+      await evaluate(tinyModel(), tokens, { seqLen: 8, batchSize: 16, maxWindows: Infinity }),
+    );
   });
 
   it("takes windows spread over the text when there are more than it may use", async () => {
     const spread = await evaluate(tinyModel(), tokens, { maxWindows: 5 }); // of 24
     expect(Math.abs(spread - meanLoss(8, () => [0, 4, 9, 14, 19]))).toBeLessThan(1e-5);
-    expect(await evaluate(tinyModel(), tokens, { maxWindows: 24 })).toBe(await evaluate(tinyModel(), tokens, { maxWindows: 99 }));
+    expect(await evaluate(tinyModel(), tokens, { maxWindows: 24 })).toBe(
+      await evaluate(tinyModel(), tokens, { maxWindows: 99 }),
+    );
   });
 
   it("judges without dropout, changes no parameter and leaves no gradient", async () => {
@@ -52,10 +59,17 @@ describe("evaluate", () => {
       maxWindows: [0, -1, 1.5, NaN, null],
     };
     for (const [name, values] of Object.entries(bad)) {
-      for (const value of values) await expect(evaluate(tinyModel(), tokens, { [name]: value })).rejects.toThrow(`evaluate: ${name} must be an integer`);
+      for (const value of values)
+        await expect(evaluate(tinyModel(), tokens, { [name]: value })).rejects.toThrow(
+          `evaluate: ${name} must be an integer`,
+        );
     }
-    await expect(evaluate(tinyModel(), tokens.slice(0, 8))).rejects.toThrow("evaluate: needs more than seqLen = 8 tokens, got 8");
-    await expect(evaluate(tinyModel(), [...tokens, 8])).rejects.toThrow("evaluate: token 8 at position 200 is not in the model's vocabulary of 8");
+    await expect(evaluate(tinyModel(), tokens.slice(0, 8))).rejects.toThrow(
+      "evaluate: needs more than seqLen = 8 tokens, got 8",
+    );
+    await expect(evaluate(tinyModel(), [...tokens, 8])).rejects.toThrow(
+      "evaluate: token 8 at position 200 is not in the model's vocabulary of 8",
+    );
     await expect(evaluate(tinyModel(), tokens, { windows: 3 } as EvaluateOptions)).rejects.toThrow(ConfigError);
   });
 });

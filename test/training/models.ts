@@ -25,7 +25,10 @@ export async function stepsOf(training: Training, count: number = Infinity): Pro
 }
 
 /** A whole training of a fresh model: what does not depend on the clock. */
-export async function run(options: TrainOptions, config: Partial<ModelConfig> = {}): Promise<{ steps: Omit<TrainStep, "tokensPerSecond" | "etaSeconds">[]; parameters: Map<string, Float32Array> }> {
+export async function run(
+  options: TrainOptions,
+  config: Partial<ModelConfig> = {},
+): Promise<{ steps: Omit<TrainStep, "tokensPerSecond" | "etaSeconds">[]; parameters: Map<string, Float32Array> }> {
   const model = tinyModel(config);
   const steps = await stepsOf(train(model, tokens, options));
   return { steps: steps.map(({ tokensPerSecond: _, etaSeconds: __, ...step }) => step), parameters: snapshot(model) };

@@ -10,12 +10,23 @@ import type { AdamWOptions } from "../../src/training/optimizer.ts";
 import { expectError } from "../expect-error.ts";
 
 function randomParameters(random: Random): Map<string, Parameter> {
-  const make = (...shape: number[]): Parameter => new Parameter(Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random.normal()), shape);
-  return new Map([["matrix", make(3, 4)], ["bias", make(5)]]);
+  const make = (...shape: number[]): Parameter =>
+    new Parameter(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random.normal()),
+      shape,
+    );
+  return new Map([
+    ["matrix", make(3, 4)],
+    ["bias", make(5)],
+  ]);
 }
 
 function giveGradients(parameters: Map<string, Parameter>, random: Random): void {
-  for (const parameter of parameters.values()) parameter.grad = new Tensor(parameter.data.map(() => random.normal()), parameter.shape);
+  for (const parameter of parameters.values())
+    parameter.grad = new Tensor(
+      parameter.data.map(() => random.normal()),
+      parameter.shape,
+    );
 }
 
 /** Loshchilov & Hutter 2017, algorithm 2 (lines 6 to 12), in double precision. */
@@ -31,7 +42,12 @@ class Reference {
     this.v = this.values.map(() => 0);
   }
 
-  step(gradient: ArrayLike<number>, alpha: number, lambda: number, { beta1, beta2, eps }: Required<Pick<AdamWOptions, "beta1" | "beta2" | "eps">>): void {
+  step(
+    gradient: ArrayLike<number>,
+    alpha: number,
+    lambda: number,
+    { beta1, beta2, eps }: Required<Pick<AdamWOptions, "beta1" | "beta2" | "eps">>,
+  ): void {
     this.t++;
     this.values.forEach((theta, i) => {
       const g = gradient[i];
@@ -54,31 +70,39 @@ const settings = fc.record({
 
 describe("AdamW", () => {
   it("is the published algorithm over many steps, gradients scaled first, decay where it is asked for", () => {
-    fc.assert(fc.property(settings, fc.integer(), fc.constantFrom(1, 0.25), (options, seed, gradScale) => {
-      const random = new Random(seed);
-      const parameters = randomParameters(random);
-      const references = new Map([...parameters].map(([name, { data }]) => [name, new Reference(data)]));
-      const optimizer = new AdamW(parameters, options);
-      for (let step = 0; step < 12; step++) {
-        const rate = 0.01 * (1 + step);
-        giveGradients(parameters, random);
-        for (const [name, reference] of references) {
-          const lambda = options.decay === "all" || name === "matrix" ? options.weightDecay : 0;
-          reference.step((parameters.get(name)?.grad?.data ?? new Float32Array()).map((g) => g * gradScale), rate, lambda, options);
+    fc.assert(
+      fc.property(settings, fc.integer(), fc.constantFrom(1, 0.25), (options, seed, gradScale) => {
+        const random = new Random(seed);
+        const parameters = randomParameters(random);
+        const references = new Map([...parameters].map(([name, { data }]) => [name, new Reference(data)]));
+        const optimizer = new AdamW(parameters, options);
+        for (let step = 0; step < 12; step++) {
+          const rate = 0.01 * (1 + step);
+          giveGradients(parameters, random);
+          for (const [name, reference] of references) {
+            const lambda = options.decay === "all" || name === "matrix" ? options.weightDecay : 0;
+            reference.step(
+              (parameters.get(name)?.grad?.data ?? new Float32Array()).map((g) => g * gradScale),
+              rate,
+              lambda,
+              options,
+            );
+          }
+          optimizer.step(rate, gradScale);
         }
-        optimizer.step(rate, gradScale);
-      }
-      for (const [name, { values, m, v }] of references) {
-        const { data } = parameters.get(name) as Parameter;
-        const state = optimizer.state();
-        values.forEach((value, i) => {
-          expect(Math.abs(data[i] - value)).toBeLessThan(2e-5);
-          expect(Math.abs((state.m.get(name)?.[i] ?? NaN) - m[i])).toBeLessThan(1e-5);
-          expect(Math.abs((state.v.get(name)?.[i] ?? NaN) - v[i])).toBeLessThan(1e-5);
-        });
-        expect(state.step).toBe(12);
-      }
-    }), { numRuns: 40 });
+        for (const [name, { values, m, v }] of references) {
+          const { data } = parameters.get(name) as Parameter;
+          const state = optimizer.state();
+          values.forEach((value, i) => {
+            expect(Math.abs(data[i] - value)).toBeLessThan(2e-5);
+            expect(Math.abs((state.m.get(name)?.[i] ?? NaN) - m[i])).toBeLessThan(1e-5);
+            expect(Math.abs((state.v.get(name)?.[i] ?? NaN) - v[i])).toBeLessThan(1e-5);
+          });
+          expect(state.step).toBe(12);
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it("leaves a parameter without a gradient as it is", () => {
@@ -89,7 +113,12 @@ describe("AdamW", () => {
     (parameters.get("bias") as Parameter).grad = null;
     optimizer.step(0.1);
     expect(parameters.get("bias")?.data).toEqual(before);
-    expect(optimizer.state().m.get("matrix")?.some((value) => value !== 0)).toBe(true);
+    expect(
+      optimizer
+        .state()
+        .m.get("matrix")
+        ?.some((value) => value !== 0),
+    ).toBe(true);
   });
 
   it("forgets gradients when told", () => {
@@ -124,8 +153,16 @@ describe("AdamW", () => {
     const optimizer = new AdamW(randomParameters(new Random(1)));
     const state = optimizer.state();
     const message = 'AdamW.restore: the state does not fit parameter "bias" of 5 numbers; it belongs to another model';
-    expectError(() => optimizer.restore({ ...state, m: new Map([...state.m].filter(([name]) => name !== "bias")) }), ConfigError, message);
-    expectError(() => optimizer.restore({ ...state, v: new Map([...state.v, ["bias", new Float32Array(4)]]) }), ConfigError, message);
+    expectError(
+      () => optimizer.restore({ ...state, m: new Map([...state.m].filter(([name]) => name !== "bias")) }),
+      ConfigError,
+      message,
+    );
+    expectError(
+      () => optimizer.restore({ ...state, v: new Map([...state.v, ["bias", new Float32Array(4)]]) }),
+      ConfigError,
+      message,
+    );
   });
 
   it("refuses settings out of range and unknown ones", () => {
@@ -138,8 +175,13 @@ describe("AdamW", () => {
       decay: ["none", true, null],
     };
     for (const [name, values] of Object.entries(bad)) {
-      for (const value of values) expectError(() => new AdamW(parameters, { [name]: value }), ConfigError, new RegExp(`^AdamW: ${name} must be`));
+      for (const value of values)
+        expectError(() => new AdamW(parameters, { [name]: value }), ConfigError, new RegExp(`^AdamW: ${name} must be`));
     }
-    expectError(() => new AdamW(parameters, { betas: [0.9, 0.95] } as AdamWOptions), ConfigError, /^AdamW: unknown option "betas"/);
+    expectError(
+      () => new AdamW(parameters, { betas: [0.9, 0.95] } as AdamWOptions),
+      ConfigError,
+      /^AdamW: unknown option "betas"/,
+    );
   });
 });

@@ -12,17 +12,32 @@ describe("learningRateAt", () => {
   });
 
   it("is half a cosine after the warm-up", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 2000 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(2000), (maxSteps, warmupShare, minShare, at) => {
-      const warmupSteps = Math.floor(warmupShare * maxSteps);
-      const step = warmupSteps + (at % Math.max(1, maxSteps - warmupSteps));
-      const minLearningRate = 0.01 * minShare;
-      const expected = minLearningRate + (0.01 - minLearningRate) * 0.5 * (1 + Math.cos((Math.PI * (step - warmupSteps)) / Math.max(1, maxSteps - warmupSteps)));
-      const rate = learningRateAt(step, { learningRate: 0.01, minLearningRate, warmupSteps, maxSteps });
-      expect(Math.abs(rate - (step >= maxSteps ? minLearningRate : expected))).toBeLessThan(1e-9);
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 2000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.nat(2000),
+        (maxSteps, warmupShare, minShare, at) => {
+          const warmupSteps = Math.floor(warmupShare * maxSteps);
+          const step = warmupSteps + (at % Math.max(1, maxSteps - warmupSteps));
+          const minLearningRate = 0.01 * minShare;
+          const expected =
+            minLearningRate +
+            (0.01 - minLearningRate) *
+              0.5 *
+              (1 + Math.cos((Math.PI * (step - warmupSteps)) / Math.max(1, maxSteps - warmupSteps)));
+          const rate = learningRateAt(step, { learningRate: 0.01, minLearningRate, warmupSteps, maxSteps });
+          expect(Math.abs(rate - (step >= maxSteps ? minLearningRate : expected))).toBeLessThan(1e-9);
+        },
+      ),
+    );
   });
 
   it("is constant where the minimum is the maximum and there is no warm-up", () => {
-    for (const step of [0, 1, 5, 9]) expect(learningRateAt(step, { learningRate: 1e-3, minLearningRate: 1e-3, warmupSteps: 0, maxSteps: 10 })).toBe(1e-3);
+    for (const step of [0, 1, 5, 9])
+      expect(learningRateAt(step, { learningRate: 1e-3, minLearningRate: 1e-3, warmupSteps: 0, maxSteps: 10 })).toBe(
+        1e-3,
+      );
   });
 });

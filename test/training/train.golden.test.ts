@@ -20,12 +20,19 @@ function trainOn(model: Transformer, batches: Tensor): { losses: number[]; norms
   const losses: number[] = [];
   const norms: number[] = [];
   for (let step = 0; step < count; step++) {
-    const texts = Array.from({ length: rows }, (_, row) => Array.from(batches.data.subarray((step * rows + row) * width, (step * rows + row + 1) * width)));
-    losses.push(scope(() => {
-      const loss = crossEntropy(model.forward(texts.map((text) => text.slice(0, -1))), texts.map((text) => text.slice(1)));
-      loss.backward();
-      return loss.item();
-    }));
+    const texts = Array.from({ length: rows }, (_, row) =>
+      Array.from(batches.data.subarray((step * rows + row) * width, (step * rows + row + 1) * width)),
+    );
+    losses.push(
+      scope(() => {
+        const loss = crossEntropy(
+          model.forward(texts.map((text) => text.slice(0, -1))),
+          texts.map((text) => text.slice(1)),
+        );
+        loss.backward();
+        return loss.item();
+      }),
+    );
     norms.push(gradientNorm(parameters.values()));
     optimizer.step(1e-3, clipFactor(norms[step], 1));
     optimizer.zeroGrad();
@@ -33,7 +40,10 @@ function trainOn(model: Transformer, batches: Tensor): { losses: number[]; norms
   return { losses, norms };
 }
 
-const families: readonly [folder: string, family: Family][] = [["gpt2-tiny", "gpt2"], ["llama-tiny", "llama"]];
+const families: readonly [folder: string, family: Family][] = [
+  ["gpt2-tiny", "gpt2"],
+  ["llama-tiny", "llama"],
+];
 
 for (const [folder, family] of families) {
   describeWithData(`ten steps of ${folder}`, () => {
@@ -48,7 +58,8 @@ for (const [folder, family] of families) {
 
     function expectNear(actual: ArrayLike<number>, name: string): void {
       const error = distance(actual, pick(golden, name).data);
-      if (process.env.HEED_ERRORS !== undefined) console.log(`${folder} ${name}: ${error.toExponential(1)} (allowed 1e-4)`);
+      if (process.env.HEED_ERRORS !== undefined)
+        console.log(`${folder} ${name}: ${error.toExponential(1)} (allowed 1e-4)`);
       expect(error, name).toBeLessThanOrEqual(1e-4);
     }
 
@@ -71,7 +82,8 @@ for (const [folder, family] of families) {
         const expected = pick(golden, name).data;
         expect(data).toHaveLength(expected.length);
         const error = data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
-        if (process.env.HEED_ERRORS !== undefined) console.log(`${folder} ${name}: ${error.toExponential(1)} absolute (allowed 1e-4)`);
+        if (process.env.HEED_ERRORS !== undefined)
+          console.log(`${folder} ${name}: ${error.toExponential(1)} absolute (allowed 1e-4)`);
         expect(error, name).toBeLessThanOrEqual(1e-4);
       }
     });

@@ -67,11 +67,24 @@ describe("every option of train", () => {
 
   it("has the default that its documentation names", async () => {
     const named: Partial<Record<keyof TrainOptions, unknown>> = {
-      seqLen: 8, accumulationSteps: 1, learningRate: 1e-3, minLearningRate: 1e-4, warmupSteps: 0, gradClip: 1, labelSmoothing: 0,
-      seed: 0, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1, decay: "matrices",
+      seqLen: 8,
+      accumulationSteps: 1,
+      learningRate: 1e-3,
+      minLearningRate: 1e-4,
+      warmupSteps: 0,
+      gradClip: 1,
+      labelSmoothing: 0,
+      seed: 0,
+      beta1: 0.9,
+      beta2: 0.95,
+      eps: 1e-8,
+      weightDecay: 0.1,
+      decay: "matrices",
     };
     expect(await outcome({ ...base, ...named } as TrainOptions)).toEqual(await outcome(base));
-    expect(await outcome({ ...base, validation: 0.5, evalEvery: 1, evalWindows: 64 })).toEqual(await outcome({ ...base, validation: 0.5 }));
+    expect(await outcome({ ...base, validation: 0.5, evalEvery: 1, evalWindows: 64 })).toEqual(
+      await outcome({ ...base, validation: 0.5 }),
+    );
     expect(await outcome({ maxSteps: 2, batchSize: 16 })).toEqual(await outcome({ maxSteps: 2 }));
   });
 
@@ -114,12 +127,18 @@ describe("values out of range", () => {
 
   it("options of validation need validation", async () => {
     for (const option of ["evalEvery", "evalWindows"] as const) {
-      expect(await outcome({ ...base, [option]: 1 })).toEqual({ kind: "ConfigError", message: `train: ${option} needs validation: a share of the tokens, such as 0.1, or other tokens` });
+      expect(await outcome({ ...base, [option]: 1 })).toEqual({
+        kind: "ConfigError",
+        message: `train: ${option} needs validation: a share of the tokens, such as 0.1, or other tokens`,
+      });
     }
   });
 
   it("unknown options are named, and options that are no object refused", async () => {
-    expect(await outcome({ ...base, lr: 1 } as TrainOptions)).toHaveProperty("message", expect.stringContaining('train: unknown option "lr"; known options: maxSteps, batchSize'));
+    expect(await outcome({ ...base, lr: 1 } as TrainOptions)).toHaveProperty(
+      "message",
+      expect.stringContaining('train: unknown option "lr"; known options: maxSteps, batchSize'),
+    );
     await expect(stepsOf(train(tinyModel(), tokens, null as unknown as TrainOptions))).rejects.toThrow(ConfigError);
   });
 });

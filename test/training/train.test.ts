@@ -27,7 +27,15 @@ describe("train", () => {
   });
 
   it("reports steps from 1, the schedule's learning rate, and a pace", async () => {
-    const options = { maxSteps: 30, batchSize: 2, seqLen: 4, accumulationSteps: 3, learningRate: 0.01, minLearningRate: 0.002, warmupSteps: 5 };
+    const options = {
+      maxSteps: 30,
+      batchSize: 2,
+      seqLen: 4,
+      accumulationSteps: 3,
+      learningRate: 0.01,
+      minLearningRate: 0.002,
+      warmupSteps: 5,
+    };
     const steps = await stepsOf(train(tinyModel(), tokens, options));
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
     expect(steps.map(({ learningRate }) => learningRate)).toEqual(steps.map((_, i) => learningRateAt(i, options)));
@@ -41,8 +49,14 @@ describe("train", () => {
 
   it("by default warms up for a tenth of the steps, at most 100, and ends near a tenth of the greatest rate", async () => {
     const rates = async (maxSteps: number, count: number): Promise<number[]> =>
-      (await stepsOf(train(tinyModel(), tokens, { maxSteps, batchSize: 1, seqLen: 1 }), count)).map(({ learningRate }) => learningRate);
-    expect(await rates(20, 20)).toEqual(Array.from({ length: 20 }, (_, i) => learningRateAt(i, { learningRate: 1e-3, minLearningRate: 1e-4, warmupSteps: 2, maxSteps: 20 })));
+      (await stepsOf(train(tinyModel(), tokens, { maxSteps, batchSize: 1, seqLen: 1 }), count)).map(
+        ({ learningRate }) => learningRate,
+      );
+    expect(await rates(20, 20)).toEqual(
+      Array.from({ length: 20 }, (_, i) =>
+        learningRateAt(i, { learningRate: 1e-3, minLearningRate: 1e-4, warmupSteps: 2, maxSteps: 20 }),
+      ),
+    );
     expect((await rates(5000, 2))[0]).toBeCloseTo(1e-3 / 101, 12);
   });
 
@@ -53,14 +67,17 @@ describe("train", () => {
       expect(Math.abs(loss - one.steps[i].loss)).toBeLessThan(1e-4);
       expect(Math.abs(gradNorm - one.steps[i].gradNorm)).toBeLessThan(1e-4);
     });
-    for (const [name, data] of two.parameters) data.forEach((value, i) => expect(Math.abs(value - (one.parameters.get(name)?.[i] ?? NaN))).toBeLessThan(1e-4));
+    for (const [name, data] of two.parameters)
+      data.forEach((value, i) => expect(Math.abs(value - (one.parameters.get(name)?.[i] ?? NaN))).toBeLessThan(1e-4));
   });
 
   it("draws the same batches with dropout as without", async () => {
-    const states = await Promise.all([0, 0.5].map(async (dropout) => {
-      const training = train(tinyModel({ dropout }), tokens, short);
-      return { steps: await stepsOf(training), state: training.state() };
-    }));
+    const states = await Promise.all(
+      [0, 0.5].map(async (dropout) => {
+        const training = train(tinyModel({ dropout }), tokens, short);
+        return { steps: await stepsOf(training), state: training.state() };
+      }),
+    );
     expect(states[0].state.batchRandom).toEqual(states[1].state.batchRandom);
     expect(states[0].state.dropoutRandom).not.toEqual(states[1].state.dropoutRandom);
     expect(states[0].steps[0].loss).not.toBe(states[1].steps[0].loss);
@@ -73,7 +90,10 @@ describe("train", () => {
     const training = train(tinyModel(), tokens, { ...short, maxSteps: 1, gradClip: 1e-3, beta1: 0 });
     await stepsOf(training);
     let squares = 0; // with beta1 = 0 the first running mean is the gradient itself
-    for (const data of training.state().optimizer.m.values()) data.forEach((value) => { squares += value ** 2; });
+    for (const data of training.state().optimizer.m.values())
+      data.forEach((value) => {
+        squares += value ** 2;
+      });
     expect(Math.sqrt(squares)).toBeLessThanOrEqual(1e-3 * (1 + 1e-5));
     expect(Math.sqrt(squares)).toBeGreaterThan(0.99e-3);
   });
@@ -111,7 +131,9 @@ describe("validation", () => {
 
   it("happens every evalEvery steps and after the last one", async () => {
     const { steps } = await run({ ...short, maxSteps: 7, validation: 0.2, evalEvery: 3 });
-    expect(steps.filter(({ validationLoss }) => validationLoss !== undefined).map(({ step }) => step)).toEqual([3, 6, 7]);
+    expect(steps.filter(({ validationLoss }) => validationLoss !== undefined).map(({ step }) => step)).toEqual([
+      3, 6, 7,
+    ]);
   });
 });
 
@@ -139,7 +161,11 @@ describe("the end of a training", () => {
         if (step === 2) controller.abort("enough");
       }
     })();
-    await expect(training).rejects.toMatchObject({ name: "AbortError", message: "train: stopped through its AbortSignal", cause: "enough" });
+    await expect(training).rejects.toMatchObject({
+      name: "AbortError",
+      message: "train: stopped through its AbortSignal",
+      cause: "enough",
+    });
     expect(taken).toEqual([1, 2]);
     const two = tinyModel();
     await stepsOf(train(two, tokens, short), 2);
@@ -147,7 +173,9 @@ describe("the end of a training", () => {
   });
 
   it("can be asked for by a timer while the model works", async () => {
-    await expect(stepsOf(train(tinyModel(), tokens, { maxSteps: 1_000_000, signal: AbortSignal.timeout(100) }))).rejects.toThrow(AbortError);
+    await expect(
+      stepsOf(train(tinyModel(), tokens, { maxSteps: 1_000_000, signal: AbortSignal.timeout(100) })),
+    ).rejects.toThrow(AbortError);
   });
 
   it("comes when the loss is no longer finite, with the model as it was before that step", async () => {
@@ -155,14 +183,25 @@ describe("the end of a training", () => {
     let last = snapshot(model);
     let count = 0;
     const wild = (async () => {
-      for await (const { step } of train(model, tokens, { maxSteps: 50, batchSize: 2, learningRate: 1e30, warmupSteps: 0, gradClip: 0 })) {
+      for await (const { step } of train(model, tokens, {
+        maxSteps: 50,
+        batchSize: 2,
+        learningRate: 1e30,
+        warmupSteps: 0,
+        gradClip: 0,
+      })) {
         last = snapshot(model);
         count = step;
       }
     })();
     const error = await wild.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(HeedError);
-    expect(error).toMatchObject({ code: "diverged", message: expect.stringMatching(/^train: step \d+ has loss .* and gradient norm .*; the model is as it was before it\. Lower learningRate or set gradClip$/) });
+    expect(error).toMatchObject({
+      code: "diverged",
+      message: expect.stringMatching(
+        /^train: step \d+ has loss .* and gradient norm .*; the model is as it was before it\. Lower learningRate or set gradClip$/,
+      ),
+    });
     expect((error as HeedError).details.step).toBe(count + 1);
     expect(snapshot(model)).toEqual(last);
     for (const { grad } of model.parameters().values()) expect(grad).toBeNull();
@@ -173,22 +212,41 @@ describe("misuse", () => {
   it("a training can be read once", async () => {
     const training = train(tinyModel(), tokens, short);
     await stepsOf(training, 1);
-    await expect(stepsOf(training)).rejects.toThrow("train: this training has already been read; call train again, with resume to continue");
+    await expect(stepsOf(training)).rejects.toThrow(
+      "train: this training has already been read; call train again, with resume to continue",
+    );
   });
 
   it("there is no state before the first step", () => {
-    expectError(() => train(tinyModel(), tokens, short).state(), ConfigError, "train: no state yet; ask for it after the first step");
+    expectError(
+      () => train(tinyModel(), tokens, short).state(),
+      ConfigError,
+      "train: no state yet; ask for it after the first step",
+    );
   });
 
   it("tokens must be enough and known", async () => {
-    const attempt = async (text: ArrayLike<number>, options = {}): Promise<unknown> => stepsOf(train(tinyModel(), text, { ...short, ...options }));
-    await expect(attempt([])).rejects.toThrow("train: needs more than seqLen = 8 tokens, got 0; give more text or a smaller seqLen");
+    const attempt = async (text: ArrayLike<number>, options = {}): Promise<unknown> =>
+      stepsOf(train(tinyModel(), text, { ...short, ...options }));
+    await expect(attempt([])).rejects.toThrow(
+      "train: needs more than seqLen = 8 tokens, got 0; give more text or a smaller seqLen",
+    );
     await expect(attempt([1, 2, 3])).rejects.toThrow("got 3; give more text or a smaller seqLen");
     await expect(attempt([1, 2, 3], { seqLen: 2 })).resolves.toHaveLength(6);
-    await expect(attempt([...tokens, 8])).rejects.toThrow("train: token 8 at position 200 is not in the model's vocabulary of 8; build the model with vocabSize: tokenizer.vocabSize");
-    await expect(attempt(tokens, { validation: [1, 2] })).rejects.toThrow("train: validation: needs more than seqLen = 8 tokens, got 2");
-    await expect(attempt(tokens, { validation: 0.01 })).rejects.toThrow("train: validation part of the tokens: needs more than seqLen = 8 tokens, got 2");
-    await expect(attempt(tokens, { validation: 0.99 })).rejects.toThrow("train: train part of the tokens: needs more than seqLen = 8 tokens");
-    await expect(attempt("abc" as unknown as number[])).rejects.toThrow("train: tokens must be a list of ids, as tokenizer.encode gives it, got string");
+    await expect(attempt([...tokens, 8])).rejects.toThrow(
+      "train: token 8 at position 200 is not in the model's vocabulary of 8; build the model with vocabSize: tokenizer.vocabSize",
+    );
+    await expect(attempt(tokens, { validation: [1, 2] })).rejects.toThrow(
+      "train: validation: needs more than seqLen = 8 tokens, got 2",
+    );
+    await expect(attempt(tokens, { validation: 0.01 })).rejects.toThrow(
+      "train: validation part of the tokens: needs more than seqLen = 8 tokens, got 2",
+    );
+    await expect(attempt(tokens, { validation: 0.99 })).rejects.toThrow(
+      "train: train part of the tokens: needs more than seqLen = 8 tokens",
+    );
+    await expect(attempt("abc" as unknown as number[])).rejects.toThrow(
+      "train: tokens must be a list of ids, as tokenizer.encode gives it, got string",
+    );
   });
 });

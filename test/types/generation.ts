@@ -1,6 +1,15 @@
 /** The compiler refuses what `generate` would refuse, and knows what comes back. Checked by `tsc`, never run. */
 import { generate, nextTokens, score } from "heed/generation";
-import type { BeamOptions, GenerateOptions, GenerationPiece, GenerationResult, GreedyOptions, LanguageModel, NextToken, SampleOptions } from "heed/generation";
+import type {
+  BeamOptions,
+  GenerateOptions,
+  GenerationPiece,
+  GenerationResult,
+  GreedyOptions,
+  LanguageModel,
+  NextToken,
+  SampleOptions,
+} from "heed/generation";
 
 declare const lm: LanguageModel;
 
@@ -12,11 +21,29 @@ const isTrue = <T extends true>(value: T): T => value;
 export const right: GenerateOptions[] = [
   {},
   { strategy: "greedy", maxNewTokens: 5, minNewTokens: 1, stop: "x", eosIds: [1], logprobs: 2 },
-  { stop: ["a", "b"] as const, repetitionPenalty: 1.2, noRepeatNgram: 2, logitBias: { 5: -Infinity }, onAbort: "return" },
+  {
+    stop: ["a", "b"] as const,
+    repetitionPenalty: 1.2,
+    noRepeatNgram: 2,
+    logitBias: { 5: -Infinity },
+    onAbort: "return",
+  },
   { strategy: "sample", temperature: 0.8, topK: 40, topP: 0.95, seed: 7 },
-  { strategy: "beam", numBeams: 4, numReturnSequences: 2, lengthPenalty: 1, lengthNormalization: "full", earlyStopping: "never" },
+  {
+    strategy: "beam",
+    numBeams: 4,
+    numReturnSequences: 2,
+    lengthPenalty: 1,
+    lengthNormalization: "full",
+    earlyStopping: "never",
+  },
 ];
-export const prompts: unknown[] = [generate(lm, "text"), generate(lm, [1, 2]), generate(lm, [1, 2] as const), generate({ model: lm.model }, [1])];
+export const prompts: unknown[] = [
+  generate(lm, "text"),
+  generate(lm, [1, 2]),
+  generate(lm, [1, 2] as const),
+  generate({ model: lm.model }, [1]),
+];
 
 /** Awaiting gives the result, iterating the pieces. */
 export async function results(): Promise<void> {

@@ -41,7 +41,12 @@ export function running(model: Transformer): void {
   isTrue<Same<ReturnType<Transformer["parameters"]>, Map<string, Parameter>>>();
   isTrue<Same<typeof FromIndex, typeof Transformer>>();
   const observe: Observer = (name: string, activation: Tensor) => `${name} ${activation}`;
-  model.forward([1, 2], { lastOnly: true, kvCache: model.newCache({ batch: 1 }), dropoutRandom: new Random(1), observe });
+  model.forward([1, 2], {
+    lastOnly: true,
+    kvCache: model.newCache({ batch: 1 }),
+    dropoutRandom: new Random(1),
+    observe,
+  });
   new Transformer(sizes, { seed: 1 });
   // @ts-expect-error a seed is a number
   new Transformer(sizes, { seed: "1" });
@@ -70,8 +75,9 @@ export function layers(): void {
   new Linear(init, 2, 3, { bias: true });
   // @ts-expect-error eps is missing
   new LayerNorm(init, 2, { bias: true });
+  const sizes = { dModel: 2, dFf: 4, gated: false, bias: true, dropout: 0 };
   // @ts-expect-error a wrong activation
-  new FeedForward(init, { dModel: 2, dFf: 4, activation: "swish", gated: false, bias: true, dropout: 0 }, { std: 1, outStd: 1 });
+  new FeedForward(init, { ...sizes, activation: "swish" }, { std: 1, outStd: 1 });
   // @ts-expect-error the number of sequences is missing
   new KVCache({ nLayers: 1, nKvHeads: 1, headDim: 2, maxLength: 4 });
   // @ts-expect-error a cache's length is counted by advance

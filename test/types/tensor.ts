@@ -1,7 +1,38 @@
 /** What the types of heed/tensor must refuse; `tsc` checks this file, nothing runs it. */
 import {
-  Random, Tensor, add, arange, attention, backend, concat, crossEntropy, dropout, embedding, exp, gelu, gradCheck, layerNorm, linear, matmul,
-  max, mean, mul, noGrad, ones, randn, reshape, rmsNorm, rotary, rotaryTable, scope, slice, softmax, sum, tensor, transpose, zeros,
+  Random,
+  Tensor,
+  add,
+  arange,
+  attention,
+  backend,
+  concat,
+  crossEntropy,
+  dropout,
+  embedding,
+  exp,
+  gelu,
+  gradCheck,
+  layerNorm,
+  linear,
+  matmul,
+  max,
+  mean,
+  mul,
+  noGrad,
+  ones,
+  randn,
+  reshape,
+  rmsNorm,
+  rotary,
+  rotaryTable,
+  scope,
+  slice,
+  softmax,
+  sum,
+  tensor,
+  transpose,
+  zeros,
 } from "heed/tensor";
 import type { NestedArray } from "heed/tensor";
 
@@ -13,7 +44,13 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
 const isTrue = <T extends true>(): T | undefined => undefined;
 
 export function creating(): void {
-  tensor([[1, 2], [3, 4]], { requiresGrad: true });
+  tensor(
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    { requiresGrad: true },
+  );
   tensor(new Uint8Array(4), [2, 2]);
   randn([2], 7);
   // @ts-expect-error text is no list of numbers
@@ -79,7 +116,10 @@ export function operations(): void {
 }
 
 export function layers(): void {
-  embedding(x, [[0, 1], [1, 0]]);
+  embedding(x, [
+    [0, 1],
+    [1, 0],
+  ]);
   crossEntropy(x, Int32Array.of(0, 1), { labelSmoothing: 0.1 });
   // @ts-expect-error ids are numbers
   embedding(x, ["a"]);

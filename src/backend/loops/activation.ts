@@ -14,7 +14,13 @@ export function tanh(out: Float32Array, x: Float32Array, begin: number, end: num
 }
 
 /** gradX = gradOut · (1 - y²), from the output y. */
-export function tanhBackward(gradX: Float32Array, gradOut: Float32Array, y: Float32Array, begin: number, end: number): void {
+export function tanhBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  y: Float32Array,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) gradX[i] = gradOut[i] * (1 - y[i] * y[i]);
 }
 
@@ -24,7 +30,13 @@ export function sigmoid(out: Float32Array, x: Float32Array, begin: number, end: 
 }
 
 /** gradX = gradOut · y (1 - y), from the output y. */
-export function sigmoidBackward(gradX: Float32Array, gradOut: Float32Array, y: Float32Array, begin: number, end: number): void {
+export function sigmoidBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  y: Float32Array,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) gradX[i] = gradOut[i] * y[i] * (1 - y[i]);
 }
 
@@ -34,7 +46,13 @@ export function relu(out: Float32Array, x: Float32Array, begin: number, end: num
 }
 
 /** gradX = gradOut where x > 0, else 0. */
-export function reluBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, begin: number, end: number): void {
+export function reluBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) gradX[i] = x[i] > 0 ? gradOut[i] : 0;
 }
 
@@ -44,7 +62,13 @@ export function gelu(out: Float32Array, x: Float32Array, begin: number, end: num
 }
 
 /** gradX = gradOut · (Φ(x) + x φ(x)), φ being the normal density. */
-export function geluBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, begin: number, end: number): void {
+export function geluBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) {
     const value = x[i];
     const density = NORMAL_PEAK * math.exp(-0.5 * value * value);
@@ -61,7 +85,13 @@ export function geluTanh(out: Float32Array, x: Float32Array, begin: number, end:
 }
 
 /** gradX = gradOut · ((1 + tanh u) / 2 + x (1 - tanh² u) u′ / 2). */
-export function geluTanhBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, begin: number, end: number): void {
+export function geluTanhBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) {
     const value = x[i];
     const square = value * value;
@@ -77,7 +107,13 @@ export function silu(out: Float32Array, x: Float32Array, begin: number, end: num
 }
 
 /** gradX = gradOut · s (1 + x (1 - s)) with s = 1 / (1 + e^-x). */
-export function siluBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, begin: number, end: number): void {
+export function siluBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) {
     const s = 1 / (1 + math.exp(-x[i]));
     gradX[i] = gradOut[i] * s * (1 + x[i] * (1 - s));

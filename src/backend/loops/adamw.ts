@@ -2,7 +2,18 @@
 import type { AdamWScalars } from "../backend.ts";
 
 /** One step: decay the parameter, update both moments, move against the bias-corrected ratio. */
-export function adamW(paramOut: Float32Array, mOut: Float32Array, vOut: Float32Array, param: Float32Array, grad: Float32Array, m: Float32Array, v: Float32Array, scalars: AdamWScalars, begin: number, end: number): void {
+export function adamW(
+  paramOut: Float32Array,
+  mOut: Float32Array,
+  vOut: Float32Array,
+  param: Float32Array,
+  grad: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  scalars: AdamWScalars,
+  begin: number,
+  end: number,
+): void {
   const { learningRate, beta1, beta2, eps, weightDecay, correction1, correction2, gradScale } = scalars;
   const kept = 1 - learningRate * weightDecay;
   const stepSize = learningRate / correction1;

@@ -40,7 +40,21 @@ function growScratch(keyLen: number, headDim: number): void {
 }
 
 /** See `Kernels.attentionBackward`: begin, end over batch · nKvHeads, so all heads that share keys are summed in one place. */
-export function attentionBackward(gradQ: Float32Array, gradK: Float32Array, gradV: Float32Array, gradOut: Float32Array, out: Float32Array, logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array, sizes: AttentionSizes, scale: number, begin: number, end: number): void {
+export function attentionBackward(
+  gradQ: Float32Array,
+  gradK: Float32Array,
+  gradV: Float32Array,
+  gradOut: Float32Array,
+  out: Float32Array,
+  logSumExp: Float32Array,
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  sizes: AttentionSizes,
+  scale: number,
+  begin: number,
+  end: number,
+): void {
   const { nHeads, nKvHeads, seq, keyLen, keyRows, headDim } = sizes;
   const group = nHeads / nKvHeads;
   const size = keyLen * headDim;
@@ -70,7 +84,21 @@ export function attentionBackward(gradQ: Float32Array, gradK: Float32Array, grad
 }
 
 /** Weights, score gradients and gradQ of query i of `head`; the first two and copies of its vectors go to place t of the block. */
-function queryBackward(t: number, i: number, head: number, keys: number, gradQ: Float32Array, gradOut: Float32Array, out: Float32Array, logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array, sizes: AttentionSizes, scale: number): void {
+function queryBackward(
+  t: number,
+  i: number,
+  head: number,
+  keys: number,
+  gradQ: Float32Array,
+  gradOut: Float32Array,
+  out: Float32Array,
+  logSumExp: Float32Array,
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  sizes: AttentionSizes,
+  scale: number,
+): void {
   const { seq, keyLen, headDim } = sizes;
   const query = (head * seq + i) * headDim;
   const vector = t * headDim;

@@ -26,7 +26,18 @@ function keyStart(sizes: AttentionSizes, head: number): number {
  * The unfused attention. scores (scaled, masked ones -Infinity) and weights (their softmax) are outputs, both
  * [batch, nHeads, seq, keyLen]; everything else is as in `Kernels.attention`.
  */
-export function attentionNaive(out: Float32Array, scores: Float32Array, weights: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array, sizes: AttentionSizes, scale: number, begin: number, end: number): void {
+export function attentionNaive(
+  out: Float32Array,
+  scores: Float32Array,
+  weights: Float32Array,
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  sizes: AttentionSizes,
+  scale: number,
+  begin: number,
+  end: number,
+): void {
   const { seq, keyLen, headDim } = sizes;
   for (let head = begin; head < end; head++) {
     const keys = keyStart(sizes, head);
@@ -58,7 +69,17 @@ let scoreRow = new Float64Array(0);
 let outRow = new Float64Array(0);
 
 /** softmax(scale · q kᵀ, causal) v; see `Kernels.attention`. */
-export function attention(out: Float32Array, logSumExp: Float32Array, q: Float32Array, k: Float32Array, v: Float32Array, sizes: AttentionSizes, scale: number, begin: number, end: number): void {
+export function attention(
+  out: Float32Array,
+  logSumExp: Float32Array,
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  sizes: AttentionSizes,
+  scale: number,
+  begin: number,
+  end: number,
+): void {
   const { seq, keyLen, headDim } = sizes;
   if (scoreRow.length < keyLen) scoreRow = new Float64Array(keyLen);
   if (queryRow.length < headDim) {

@@ -3,7 +3,18 @@ import { exp } from "../math.ts";
 import { rowLogSumExp } from "./softmax.ts";
 
 /** losses [rows] = (1 - s) (lse - logit of the target) + s (lse - mean logit), 0 where ignored; lse = ln Σ e^logit is kept. */
-export function crossEntropy(losses: Float32Array, logSumExp: Float32Array, logits: Float32Array, targets: Int32Array, _rows: number, cols: number, ignoreIndex: number, labelSmoothing: number, begin: number, end: number): void {
+export function crossEntropy(
+  losses: Float32Array,
+  logSumExp: Float32Array,
+  logits: Float32Array,
+  targets: Int32Array,
+  _rows: number,
+  cols: number,
+  ignoreIndex: number,
+  labelSmoothing: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const target = targets[row];
     if (target === ignoreIndex) {
@@ -26,7 +37,19 @@ export function crossEntropy(losses: Float32Array, logSumExp: Float32Array, logi
 }
 
 /** gradLogits = factor · (softmax - (1 - s) one-hot - s / cols), 0 where ignored. */
-export function crossEntropyBackward(gradLogits: Float32Array, logSumExp: Float32Array, logits: Float32Array, targets: Int32Array, _rows: number, cols: number, ignoreIndex: number, labelSmoothing: number, factor: number, begin: number, end: number): void {
+export function crossEntropyBackward(
+  gradLogits: Float32Array,
+  logSumExp: Float32Array,
+  logits: Float32Array,
+  targets: Int32Array,
+  _rows: number,
+  cols: number,
+  ignoreIndex: number,
+  labelSmoothing: number,
+  factor: number,
+  begin: number,
+  end: number,
+): void {
   const uniform = labelSmoothing / cols;
   for (let row = begin; row < end; row++) {
     const start = row * cols;

@@ -3,7 +3,15 @@
 // Each loop is written out: one loop calling an operator function would be compiled once for all four, with a call per element.
 
 /** out = a + b, the shorter operand repeating. */
-export function add(out: Float32Array, a: Float32Array, b: Float32Array, aSize: number, bSize: number, begin: number, end: number): void {
+export function add(
+  out: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  aSize: number,
+  bSize: number,
+  begin: number,
+  end: number,
+): void {
   if (aSize >= end && bSize >= end) {
     for (let i = begin; i < end; i++) out[i] = a[i] + b[i];
     return;
@@ -18,7 +26,15 @@ export function add(out: Float32Array, a: Float32Array, b: Float32Array, aSize: 
 }
 
 /** out = a - b, the shorter operand repeating. */
-export function sub(out: Float32Array, a: Float32Array, b: Float32Array, aSize: number, bSize: number, begin: number, end: number): void {
+export function sub(
+  out: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  aSize: number,
+  bSize: number,
+  begin: number,
+  end: number,
+): void {
   if (aSize >= end && bSize >= end) {
     for (let i = begin; i < end; i++) out[i] = a[i] - b[i];
     return;
@@ -33,7 +49,15 @@ export function sub(out: Float32Array, a: Float32Array, b: Float32Array, aSize: 
 }
 
 /** out = a · b, the shorter operand repeating. */
-export function mul(out: Float32Array, a: Float32Array, b: Float32Array, aSize: number, bSize: number, begin: number, end: number): void {
+export function mul(
+  out: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  aSize: number,
+  bSize: number,
+  begin: number,
+  end: number,
+): void {
   if (aSize >= end && bSize >= end) {
     for (let i = begin; i < end; i++) out[i] = a[i] * b[i];
     return;
@@ -48,7 +72,15 @@ export function mul(out: Float32Array, a: Float32Array, b: Float32Array, aSize: 
 }
 
 /** out = a / b, the shorter operand repeating. */
-export function div(out: Float32Array, a: Float32Array, b: Float32Array, aSize: number, bSize: number, begin: number, end: number): void {
+export function div(
+  out: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  aSize: number,
+  bSize: number,
+  begin: number,
+  end: number,
+): void {
   if (aSize >= end && bSize >= end) {
     for (let i = begin; i < end; i++) out[i] = a[i] / b[i];
     return;

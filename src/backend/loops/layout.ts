@@ -10,7 +10,15 @@ function copy(out: Float32Array, outStart: number, x: Float32Array, xStart: numb
 }
 
 /** out [outer, repeat, inner]: each x [outer, inner] row repeated. */
-export function expand(out: Float32Array, x: Float32Array, _outer: number, repeat: number, inner: number, begin: number, end: number): void {
+export function expand(
+  out: Float32Array,
+  x: Float32Array,
+  _outer: number,
+  repeat: number,
+  inner: number,
+  begin: number,
+  end: number,
+): void {
   if (inner === 1) {
     for (let o = begin; o < end; o++) out.fill(x[o], o * repeat, (o + 1) * repeat);
     return;
@@ -24,7 +32,17 @@ export function expand(out: Float32Array, x: Float32Array, _outer: number, repea
 const STRIP = 16;
 
 /** out [outer, cols, middle, rows, inner] from x [outer, rows, middle, cols, inner]. */
-export function transpose(out: Float32Array, x: Float32Array, _outer: number, rows: number, middle: number, cols: number, inner: number, begin: number, end: number): void {
+export function transpose(
+  out: Float32Array,
+  x: Float32Array,
+  _outer: number,
+  rows: number,
+  middle: number,
+  cols: number,
+  inner: number,
+  begin: number,
+  end: number,
+): void {
   let index = begin;
   while (index < end) {
     const o = Math.floor(index / cols);
@@ -40,7 +58,17 @@ export function transpose(out: Float32Array, x: Float32Array, _outer: number, ro
 }
 
 /** out[c][r] = x[r][c] for `count` neighbouring columns c, each element being `inner` floats; the strides are those of c in out and of r in x. */
-function turnStrip(out: Float32Array, to: number, outStride: number, x: Float32Array, from: number, xStride: number, rows: number, count: number, inner: number): void {
+function turnStrip(
+  out: Float32Array,
+  to: number,
+  outStride: number,
+  x: Float32Array,
+  from: number,
+  xStride: number,
+  rows: number,
+  count: number,
+  inner: number,
+): void {
   for (let r = 0; r < rows; r++) {
     const source = from + r * xStride;
     const target = to + r * inner;
@@ -50,17 +78,44 @@ function turnStrip(out: Float32Array, to: number, outStride: number, x: Float32A
 }
 
 /** Copies run r of `length` floats from x[r · xStride + xStart] to out[r · outStride + outStart]. */
-export function copyRuns(out: Float32Array, x: Float32Array, length: number, outStride: number, outStart: number, xStride: number, xStart: number, begin: number, end: number): void {
+export function copyRuns(
+  out: Float32Array,
+  x: Float32Array,
+  length: number,
+  outStride: number,
+  outStart: number,
+  xStride: number,
+  xStart: number,
+  begin: number,
+  end: number,
+): void {
   for (let run = begin; run < end; run++) copy(out, run * outStride + outStart, x, run * xStride + xStart, length);
 }
 
 /** out [count, cols] = rows of table at ids [count]. */
-export function gather(out: Float32Array, table: Float32Array, ids: Int32Array, _count: number, cols: number, begin: number, end: number): void {
+export function gather(
+  out: Float32Array,
+  table: Float32Array,
+  ids: Int32Array,
+  _count: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) copy(out, i * cols, table, ids[i] * cols, cols);
 }
 
 /** gradTable [tableRows, cols]: each gradOut [count, cols] row added to the row of its id, in the order of ids; others 0. */
-export function scatterAdd(gradTable: Float32Array, gradOut: Float32Array, ids: Int32Array, count: number, _tableRows: number, cols: number, begin: number, end: number): void {
+export function scatterAdd(
+  gradTable: Float32Array,
+  gradOut: Float32Array,
+  ids: Int32Array,
+  count: number,
+  _tableRows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   gradTable.fill(0, begin * cols, end * cols);
   for (let i = 0; i < count; i++) {
     const id = ids[i];

@@ -45,7 +45,13 @@ const kernels: Kernels = {
 };
 
 function info(): BackendInfo {
-  return { name: "loops", simd: false, relaxed: false, threads: 1, reasons: ["Plain loops run on one thread, without vector instructions."] };
+  return {
+    name: "loops",
+    simd: false,
+    relaxed: false,
+    threads: 1,
+    reasons: ["Plain loops run on one thread, without vector instructions."],
+  };
 }
 
 /** The backend of plain loops. */

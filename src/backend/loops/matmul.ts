@@ -27,7 +27,12 @@ const BLOCK_N = 128;
 const FEW_ROWS = 5;
 
 /** Rung 1: three loops. */
-export function matmulNaive(out: Float32Array, a: Float32Array, b: Float32Array, _batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number, begin: number, end: number): void {
+// prettier-ignore
+export function matmulNaive(
+  out: Float32Array, a: Float32Array, b: Float32Array,
+  _batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number,
+  begin: number, end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const item = Math.floor(row / m);
     const i = row - item * m;
@@ -44,7 +49,12 @@ export function matmulNaive(out: Float32Array, a: Float32Array, b: Float32Array,
 }
 
 /** The used rung; see `Kernels.matmul`. */
-export function matmul(out: Float32Array, a: Float32Array, b: Float32Array, _batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number, begin: number, end: number): void {
+// prettier-ignore
+export function matmul(
+  out: Float32Array, a: Float32Array, b: Float32Array,
+  _batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number,
+  begin: number, end: number,
+): void {
   let row = begin;
   while (row < end) {
     const item = Math.floor(row / m);
@@ -56,7 +66,8 @@ export function matmul(out: Float32Array, a: Float32Array, b: Float32Array, _bat
       // Element (i, p) of A stands at aStart + i · rowStride + p · stepStride.
       const rowStride = transposeA === 1 ? 1 : k;
       const stepStride = transposeA === 1 ? m : 1;
-      for (let r = 0; r < rows; r++) rowTimesMatrix(out, (row + r) * n, a, aStart + r * rowStride, stepStride, b, bStart, k, n, transposeB);
+      for (let r = 0; r < rows; r++)
+        rowTimesMatrix(out, (row + r) * n, a, aStart + r * rowStride, stepStride, b, bStart, k, n, transposeB);
     } else {
       blockTimesMatrix(out, row * n, a, aStart, m, b, bStart, rows, k, n, transposeA, transposeB);
     }
@@ -65,7 +76,20 @@ export function matmul(out: Float32Array, a: Float32Array, b: Float32Array, _bat
 }
 
 /** out [rows, n] = a block of A's rows times B; A and B are packed block by block, A anew only where k spans several blocks. */
-function blockTimesMatrix(out: Float32Array, outStart: number, a: Float32Array, aStart: number, m: number, b: Float32Array, bStart: number, rows: number, k: number, n: number, transposeA: number, transposeB: number): void {
+function blockTimesMatrix(
+  out: Float32Array,
+  outStart: number,
+  a: Float32Array,
+  aStart: number,
+  m: number,
+  b: Float32Array,
+  bStart: number,
+  rows: number,
+  k: number,
+  n: number,
+  transposeA: number,
+  transposeB: number,
+): void {
   core ??= createCore();
   const { left, right, sums, tile } = core;
   for (let j = 0; j < n; j += BLOCK_N) {
@@ -96,7 +120,15 @@ function blockTimesMatrix(out: Float32Array, outStart: number, a: Float32Array, 
  * Packs `lines` lines of `depth` floats, line l from x[start + l · stride] on, into panels of `width` lines: panel by panel, and
  * in a panel step by step. Missing lines and an odd last step are filled with zeros, which add nothing to a sum that counts.
  */
-function packRows(packed: Float64Array, x: Float32Array, start: number, stride: number, lines: number, depth: number, width: number): void {
+function packRows(
+  packed: Float64Array,
+  x: Float32Array,
+  start: number,
+  stride: number,
+  lines: number,
+  depth: number,
+  width: number,
+): void {
   const even = depth + (depth & 1);
   for (let line = 0; line < lines || line % width !== 0; line++) {
     const lane = line % width;
@@ -115,7 +147,15 @@ function packRows(packed: Float64Array, x: Float32Array, start: number, stride: 
 }
 
 /** The same panels from lines that lie side by side: element p of line l at x[start + p · stride + l]. */
-function packColumns(packed: Float64Array, x: Float32Array, start: number, stride: number, lines: number, depth: number, width: number): void {
+function packColumns(
+  packed: Float64Array,
+  x: Float32Array,
+  start: number,
+  stride: number,
+  lines: number,
+  depth: number,
+  width: number,
+): void {
   const even = depth + (depth & 1);
   for (let line = 0; line < lines; line += width) {
     let to = line * even;
@@ -134,7 +174,14 @@ function packColumns(packed: Float64Array, x: Float32Array, start: number, strid
 }
 
 /** One full panel of two lines: B of A · B, the most frequent of all. */
-function packPairs(packed: Float64Array, panel: number, x: Float32Array, start: number, stride: number, depth: number): void {
+function packPairs(
+  packed: Float64Array,
+  panel: number,
+  x: Float32Array,
+  start: number,
+  stride: number,
+  depth: number,
+): void {
   let to = panel;
   let from = start;
   for (let p = 0; p < depth; p++) {
@@ -237,7 +284,18 @@ let rowOfA = new Float64Array(0);
 let columnSums = new Float64Array(0);
 
 /** out [n] = one row of A times B: the product of decoding. B is read once, in order. */
-function rowTimesMatrix(out: Float32Array, outStart: number, a: Float32Array, aStart: number, aStride: number, b: Float32Array, bStart: number, k: number, n: number, transposeB: number): void {
+function rowTimesMatrix(
+  out: Float32Array,
+  outStart: number,
+  a: Float32Array,
+  aStart: number,
+  aStride: number,
+  b: Float32Array,
+  bStart: number,
+  k: number,
+  n: number,
+  transposeB: number,
+): void {
   if (rowOfA.length < k) rowOfA = new Float64Array(k);
   for (let p = 0; p < k; p++) rowOfA[p] = a[aStart + p * aStride];
   if (transposeB === 1) rowTimesRows(out, outStart, rowOfA, b, bStart, k, n);
@@ -245,7 +303,15 @@ function rowTimesMatrix(out: Float32Array, outStart: number, a: Float32Array, aS
 }
 
 /** B stored [n, k]: eight rows at a time, because eight sums do not wait for each other's additions. 3.4 GFLOP/s; four rows 2.7. */
-function rowTimesRows(out: Float32Array, outStart: number, a: Float64Array, b: Float32Array, bStart: number, k: number, n: number): void {
+function rowTimesRows(
+  out: Float32Array,
+  outStart: number,
+  a: Float64Array,
+  b: Float32Array,
+  bStart: number,
+  k: number,
+  n: number,
+): void {
   let j = 0;
   for (; j + 8 <= n; j += 8) {
     const r0 = bStart + j * k;
@@ -293,7 +359,15 @@ function rowTimesRows(out: Float32Array, outStart: number, a: Float64Array, b: F
 }
 
 /** B stored [k, n]: four rows of B are added to the sums at a time, still in the order of k. */
-function rowTimesColumns(out: Float32Array, outStart: number, a: Float64Array, b: Float32Array, bStart: number, k: number, n: number): void {
+function rowTimesColumns(
+  out: Float32Array,
+  outStart: number,
+  a: Float64Array,
+  b: Float32Array,
+  bStart: number,
+  k: number,
+  n: number,
+): void {
   if (columnSums.length < n) columnSums = new Float64Array(n);
   const sums = columnSums;
   sums.fill(0, 0, n);

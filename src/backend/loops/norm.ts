@@ -4,7 +4,19 @@
  */
 
 /** out = (x - mean) · rstd · weight + bias, row by row. */
-export function layerNorm(out: Float32Array, mean: Float32Array, rstd: Float32Array, x: Float32Array, weight: Float32Array, bias: Float32Array, _rows: number, cols: number, eps: number, begin: number, end: number): void {
+export function layerNorm(
+  out: Float32Array,
+  mean: Float32Array,
+  rstd: Float32Array,
+  x: Float32Array,
+  weight: Float32Array,
+  bias: Float32Array,
+  _rows: number,
+  cols: number,
+  eps: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     let sum = 0;
@@ -24,7 +36,18 @@ export function layerNorm(out: Float32Array, mean: Float32Array, rstd: Float32Ar
 }
 
 /** With h = (x - mean) · rstd and g = gradOut · weight: gradX = rstd (g - mean(g) - h mean(g h)). */
-export function layerNormBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, weight: Float32Array, mean: Float32Array, rstd: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
+export function layerNormBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  weight: Float32Array,
+  mean: Float32Array,
+  rstd: Float32Array,
+  _rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     const average = mean[row];
@@ -59,7 +82,18 @@ function clearSums(count: number): void {
 }
 
 /** gradWeight = Σ over rows of gradOut · h, gradBias = Σ gradOut. */
-export function layerNormBackwardParameters(gradWeight: Float32Array, gradBias: Float32Array, gradOut: Float32Array, x: Float32Array, mean: Float32Array, rstd: Float32Array, rows: number, cols: number, begin: number, end: number): void {
+export function layerNormBackwardParameters(
+  gradWeight: Float32Array,
+  gradBias: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  rstd: Float32Array,
+  rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   const count = end - begin;
   clearSums(count);
   const forWeight = weightSums;
@@ -81,7 +115,17 @@ export function layerNormBackwardParameters(gradWeight: Float32Array, gradBias: 
 }
 
 /** out = x · rstd · weight with rstd = 1 / √(mean(x²) + eps), row by row. */
-export function rmsNorm(out: Float32Array, rstd: Float32Array, x: Float32Array, weight: Float32Array, _rows: number, cols: number, eps: number, begin: number, end: number): void {
+export function rmsNorm(
+  out: Float32Array,
+  rstd: Float32Array,
+  x: Float32Array,
+  weight: Float32Array,
+  _rows: number,
+  cols: number,
+  eps: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     let squares = 0;
@@ -93,7 +137,17 @@ export function rmsNorm(out: Float32Array, rstd: Float32Array, x: Float32Array, 
 }
 
 /** With h = x · rstd and g = gradOut · weight: gradX = rstd (g - h mean(g h)). */
-export function rmsNormBackward(gradX: Float32Array, gradOut: Float32Array, x: Float32Array, weight: Float32Array, rstd: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
+export function rmsNormBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  weight: Float32Array,
+  rstd: Float32Array,
+  _rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     const scale = rstd[row];
@@ -105,7 +159,16 @@ export function rmsNormBackward(gradX: Float32Array, gradOut: Float32Array, x: F
 }
 
 /** gradWeight = Σ over rows of gradOut · x · rstd. */
-export function rmsNormBackwardParameters(gradWeight: Float32Array, gradOut: Float32Array, x: Float32Array, rstd: Float32Array, rows: number, cols: number, begin: number, end: number): void {
+export function rmsNormBackwardParameters(
+  gradWeight: Float32Array,
+  gradOut: Float32Array,
+  x: Float32Array,
+  rstd: Float32Array,
+  rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   const count = end - begin;
   clearSums(count);
   const forWeight = weightSums;

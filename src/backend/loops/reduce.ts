@@ -6,7 +6,15 @@ const BLOCK = 64;
 const sums = new Float64Array(BLOCK);
 
 /** out [outer, inner] = Σ over axis of x [outer, axis, inner]. */
-export function sumAxis(out: Float32Array, x: Float32Array, _outer: number, axis: number, inner: number, begin: number, end: number): void {
+export function sumAxis(
+  out: Float32Array,
+  x: Float32Array,
+  _outer: number,
+  axis: number,
+  inner: number,
+  begin: number,
+  end: number,
+): void {
   let i = begin;
   while (i < end) {
     const row = Math.floor(i / inner);
@@ -33,7 +41,16 @@ function stridedSum(x: Float32Array, start: number, count: number, stride: numbe
 }
 
 /** out and indices [outer, inner]: the greatest over axis of x [outer, axis, inner], and where it stands. */
-export function maxAxis(out: Float32Array, indices: Int32Array, x: Float32Array, _outer: number, axis: number, inner: number, begin: number, end: number): void {
+export function maxAxis(
+  out: Float32Array,
+  indices: Int32Array,
+  x: Float32Array,
+  _outer: number,
+  axis: number,
+  inner: number,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) {
     const row = Math.floor(i / inner);
     const start = row * axis * inner + (i - row * inner);
@@ -53,7 +70,16 @@ export function maxAxis(out: Float32Array, indices: Int32Array, x: Float32Array,
 }
 
 /** gradX [outer, axis, inner]: gradOut [outer, inner] at `indices`, 0 elsewhere. */
-export function maxAxisBackward(gradX: Float32Array, gradOut: Float32Array, indices: Int32Array, _outer: number, axis: number, inner: number, begin: number, end: number): void {
+export function maxAxisBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  indices: Int32Array,
+  _outer: number,
+  axis: number,
+  inner: number,
+  begin: number,
+  end: number,
+): void {
   for (let i = begin; i < end; i++) {
     const row = Math.floor(i / inner);
     const start = row * axis * inner + (i - row * inner);

@@ -1,7 +1,19 @@
 /** Rotary position embedding (Su et al. 2021, "RoFormer", section 3.2): each pair of a head's elements is turned by its position's angle. */
 
 /** out [heads, seq, headDim]: pairs of x rotated; cos, sin [seq, headDim / 2]. */
-export function rotary(out: Float32Array, x: Float32Array, cos: Float32Array, sin: Float32Array, _heads: number, seq: number, headDim: number, pairs: number, inverse: number, begin: number, end: number): void {
+export function rotary(
+  out: Float32Array,
+  x: Float32Array,
+  cos: Float32Array,
+  sin: Float32Array,
+  _heads: number,
+  seq: number,
+  headDim: number,
+  pairs: number,
+  inverse: number,
+  begin: number,
+  end: number,
+): void {
   const half = headDim / 2;
   // Element i of the first half meets i + half, or 2i meets 2i + 1.
   const step = pairs === 1 ? 2 : 1;

@@ -5,7 +5,16 @@
  */
 
 /** products[productStart + j] = vector · row j of `rows`, j < count; rows are `width` floats each, from rows[start] on. */
-export function dotRows(products: Float64Array, productStart: number, vector: Float64Array, vectorStart: number, rows: Float32Array, start: number, count: number, width: number): void {
+export function dotRows(
+  products: Float64Array,
+  productStart: number,
+  vector: Float64Array,
+  vectorStart: number,
+  rows: Float32Array,
+  start: number,
+  count: number,
+  width: number,
+): void {
   let j = 0;
   for (; j + 8 <= count; j += 8) {
     const r0 = start + j * width;
@@ -53,7 +62,15 @@ export function dotRows(products: Float64Array, productStart: number, vector: Fl
 }
 
 /** sum[d] += Σ over j < count of weights[weightStart + j] · rows[j][d]. */
-export function addWeightedRows(sum: Float64Array, weights: Float64Array, weightStart: number, rows: Float32Array, start: number, count: number, width: number): void {
+export function addWeightedRows(
+  sum: Float64Array,
+  weights: Float64Array,
+  weightStart: number,
+  rows: Float32Array,
+  start: number,
+  count: number,
+  width: number,
+): void {
   let j = 0;
   for (; j + 8 <= count; j += 8) {
     const r0 = start + j * width;
@@ -88,7 +105,14 @@ export function addWeightedRows(sum: Float64Array, weights: Float64Array, weight
  * sums[j][d] += Σ over t < 4 of weights[t · stride + j] · vectors[t][d] for j < count: four outer products at once, so that
  * each sum is read and written once for four of them.
  */
-export function addFourOuter(sums: Float64Array, weights: Float64Array, stride: number, vectors: Float64Array, count: number, width: number): void {
+export function addFourOuter(
+  sums: Float64Array,
+  weights: Float64Array,
+  stride: number,
+  vectors: Float64Array,
+  count: number,
+  width: number,
+): void {
   for (let j = 0; j < count; j++) {
     const row = j * width;
     const w0 = weights[j];
@@ -96,7 +120,8 @@ export function addFourOuter(sums: Float64Array, weights: Float64Array, stride: 
     const w2 = weights[2 * stride + j];
     const w3 = weights[3 * stride + j];
     for (let d = 0; d < width; d++) {
-      sums[row + d] += w0 * vectors[d] + w1 * vectors[width + d] + (w2 * vectors[2 * width + d] + w3 * vectors[3 * width + d]);
+      sums[row + d] +=
+        w0 * vectors[d] + w1 * vectors[width + d] + (w2 * vectors[2 * width + d] + w3 * vectors[3 * width + d]);
     }
   }
 }

@@ -12,7 +12,14 @@ export function rowShift(x: Float32Array | Float64Array, start: number, count: n
 }
 
 /** out = e^(x - max) / Σ e^(x - max). A row of -Infinity alone, where nothing can be chosen, becomes zeros. */
-export function softmax(out: Float32Array, x: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
+export function softmax(
+  out: Float32Array,
+  x: Float32Array,
+  _rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     const stop = start + cols;
@@ -29,7 +36,15 @@ export function softmax(out: Float32Array, x: Float32Array, _rows: number, cols:
 }
 
 /** gradX = y (gradOut - Σ gradOut · y). */
-export function softmaxBackward(gradX: Float32Array, gradOut: Float32Array, y: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
+export function softmaxBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  y: Float32Array,
+  _rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     const stop = start + cols;
@@ -53,7 +68,14 @@ export function rowLogSumExp(x: Float32Array, start: number, count: number): num
 }
 
 /** out = (x - max) - ln Σ e^(x - max). A row of -Infinity alone stays so. */
-export function logSoftmax(out: Float32Array, x: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
+export function logSoftmax(
+  out: Float32Array,
+  x: Float32Array,
+  _rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     const shift = rowShift(x, start, cols);
@@ -65,7 +87,15 @@ export function logSoftmax(out: Float32Array, x: Float32Array, _rows: number, co
 }
 
 /** gradX = gradOut - e^y Σ gradOut. */
-export function logSoftmaxBackward(gradX: Float32Array, gradOut: Float32Array, y: Float32Array, _rows: number, cols: number, begin: number, end: number): void {
+export function logSoftmaxBackward(
+  gradX: Float32Array,
+  gradOut: Float32Array,
+  y: Float32Array,
+  _rows: number,
+  cols: number,
+  begin: number,
+  end: number,
+): void {
   for (let row = begin; row < end; row++) {
     const start = row * cols;
     const stop = start + cols;

@@ -17,15 +17,40 @@ function normalCdf(value: number): number {
 }
 
 const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
-const geluTanh = (value: number): number => 0.5 * value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)));
+const geluTanh = (value: number): number =>
+  0.5 * value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)));
 
 const cases = [
   { name: "tanh", f: Math.tanh, forward: activation.tanh, backward: activation.tanhBackward, fromOutput: true },
   { name: "sigmoid", f: sigmoid, forward: activation.sigmoid, backward: activation.sigmoidBackward, fromOutput: true },
-  { name: "relu", f: (value: number) => Math.max(value, 0), forward: activation.relu, backward: activation.reluBackward, fromOutput: false },
-  { name: "gelu", f: (value: number) => value * normalCdf(value), forward: activation.gelu, backward: activation.geluBackward, fromOutput: false },
-  { name: "geluTanh", f: geluTanh, forward: activation.geluTanh, backward: activation.geluTanhBackward, fromOutput: false },
-  { name: "silu", f: (value: number) => value * sigmoid(value), forward: activation.silu, backward: activation.siluBackward, fromOutput: false },
+  {
+    name: "relu",
+    f: (value: number) => Math.max(value, 0),
+    forward: activation.relu,
+    backward: activation.reluBackward,
+    fromOutput: false,
+  },
+  {
+    name: "gelu",
+    f: (value: number) => value * normalCdf(value),
+    forward: activation.gelu,
+    backward: activation.geluBackward,
+    fromOutput: false,
+  },
+  {
+    name: "geluTanh",
+    f: geluTanh,
+    forward: activation.geluTanh,
+    backward: activation.geluTanhBackward,
+    fromOutput: false,
+  },
+  {
+    name: "silu",
+    f: (value: number) => value * sigmoid(value),
+    forward: activation.silu,
+    backward: activation.siluBackward,
+    fromOutput: false,
+  },
 ];
 
 describe.each(cases)("$name", ({ name, f, forward, backward, fromOutput }) => {

@@ -63,7 +63,11 @@ function fused(s: AttentionSizes, scale: number): { out: Float32Array; logSumExp
 }
 
 /** The gradient from the matrices of the unfused pass, by the textbook formulas. */
-function naiveBackward(s: AttentionSizes, scale: number, gradOut: Float32Array): { gradQ: Float32Array; gradK: Float32Array; gradV: Float32Array } {
+function naiveBackward(
+  s: AttentionSizes,
+  scale: number,
+  gradOut: Float32Array,
+): { gradQ: Float32Array; gradK: Float32Array; gradV: Float32Array } {
   const { q, k, v } = inputs(s);
   const { weights } = naive(s, scale);
   const gradQ = new Float32Array(q.length);
@@ -106,7 +110,9 @@ describe("attention", () => {
       fc.property(sizesArbitrary, (s) => {
         const { scores } = naive(s, 2);
         const expected = Array.from({ length: scores.length / s.keyLen }, (_, row) =>
-          Math.log(scores.subarray(row * s.keyLen, (row + 1) * s.keyLen).reduce((sum, score) => sum + Math.exp(score), 0)),
+          Math.log(
+            scores.subarray(row * s.keyLen, (row + 1) * s.keyLen).reduce((sum, score) => sum + Math.exp(score), 0),
+          ),
         );
         expect(distance(fused(s, 2).logSumExp, expected)).toBeLessThan(1e-6);
       }),
@@ -114,16 +120,47 @@ describe("attention", () => {
   });
 
   it("shows masked scores as -Infinity, and weights that sum to 1", () => {
-    const s: AttentionSizes = { batch: 1, nHeads: 1, nKvHeads: 1, seq: 3, keyLen: 4, keyRows: 5, headDim: 2, causal: 1 };
+    const s: AttentionSizes = {
+      batch: 1,
+      nHeads: 1,
+      nKvHeads: 1,
+      seq: 3,
+      keyLen: 4,
+      keyRows: 5,
+      headDim: 2,
+      causal: 1,
+    };
     const { scores, weights } = naive(s, 1);
-    expect([...scores].map((score) => score === -Infinity)).toEqual([false, false, true, true, false, false, false, true, false, false, false, false]);
+    expect([...scores].map((score) => score === -Infinity)).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+      false,
+      false,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
     for (let row = 0; row < 3; row++) {
       expect(weights.subarray(4 * row, 4 * row + 4).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 6);
     }
   });
 
   it("stands scores in the thousands", () => {
-    const s: AttentionSizes = { batch: 1, nHeads: 1, nKvHeads: 1, seq: 5, keyLen: 5, keyRows: 5, headDim: 4, causal: 1 };
+    const s: AttentionSizes = {
+      batch: 1,
+      nHeads: 1,
+      nKvHeads: 1,
+      seq: 5,
+      keyLen: 5,
+      keyRows: 5,
+      headDim: 4,
+      causal: 1,
+    };
     const { out } = fused(s, 4000);
     expect(out.every(Number.isFinite)).toBe(true);
     expect(distance(out, naive(s, 4000).out)).toBeLessThan(1e-4);
@@ -135,8 +172,26 @@ describe("attention", () => {
         const { q, k, v } = inputs(s);
         const { out, logSumExp } = fused(s, 0.7);
         const gradOut = randomFloats(q.length, 4);
-        const got = { gradQ: new Float32Array(q.length).fill(NaN), gradK: new Float32Array(k.length).fill(NaN), gradV: new Float32Array(v.length).fill(NaN) };
-        attentionBackward(got.gradQ, got.gradK, got.gradV, gradOut, out, logSumExp, q, k, v, s, 0.7, 0, s.batch * s.nKvHeads);
+        const got = {
+          gradQ: new Float32Array(q.length).fill(NaN),
+          gradK: new Float32Array(k.length).fill(NaN),
+          gradV: new Float32Array(v.length).fill(NaN),
+        };
+        attentionBackward(
+          got.gradQ,
+          got.gradK,
+          got.gradV,
+          gradOut,
+          out,
+          logSumExp,
+          q,
+          k,
+          v,
+          s,
+          0.7,
+          0,
+          s.batch * s.nKvHeads,
+        );
         const expected = naiveBackward(s, 0.7, gradOut);
         // gradP - rowsum(gradO ∘ O) cancels where one weight is almost 1, and O is kept in float32.
         expect(distance(got.gradQ, expected.gradQ)).toBeLessThan(3e-5);

@@ -30,7 +30,10 @@ describe("reductions", () => {
     k.sumAxis(out, x, 1, 3, 2, 0, 2);
     expect([...out]).toEqual([6, 14]);
     k.maxAxis(out, indices, x, 1, 3, 2, 0, 2);
-    expect([[...out], [...indices]]).toEqual([[3, 5], [2, 0]]);
+    expect([[...out], [...indices]]).toEqual([
+      [3, 5],
+      [2, 0],
+    ]);
     const grad = empty(6);
     k.maxAxisBackward(grad, f(7, 8), indices, 1, 3, 2, 0, 2);
     expect([...grad]).toEqual([0, 8, 0, 0, 7, 0]);
@@ -65,7 +68,12 @@ describe("layout kernels", () => {
     expect([...out]).toEqual([1, 2, 1, 2, 3, 4, 3, 4]);
   });
 
-  it.each([[2, 3, 1, 4, 1], [2, 3, 2, 4, 5], [1, 33, 1, 40, 1], [2, 3, 2, 2, 100]])("swap two axes of [%i, %i, %i, %i, %i]", (outer, rows, middle, cols, inner) => {
+  it.each([
+    [2, 3, 1, 4, 1],
+    [2, 3, 2, 4, 5],
+    [1, 33, 1, 40, 1],
+    [2, 3, 2, 2, 100],
+  ])("swap two axes of [%i, %i, %i, %i, %i]", (outer, rows, middle, cols, inner) => {
     const x = Float32Array.from({ length: outer * rows * middle * cols * inner }, (_, i) => i);
     const out = empty(x.length);
     k.transpose(out, x, outer, rows, middle, cols, inner, 0, outer * cols);
@@ -73,7 +81,8 @@ describe("layout kernels", () => {
     for (let o = 0; o < outer; o++)
       for (let c = 0; c < cols; c++)
         for (let m = 0; m < middle; m++)
-          for (let r = 0; r < rows; r++) for (let i = 0; i < inner; i++) expected.push((((o * rows + r) * middle + m) * cols + c) * inner + i);
+          for (let r = 0; r < rows; r++)
+            for (let i = 0; i < inner; i++) expected.push((((o * rows + r) * middle + m) * cols + c) * inner + i);
     expect([...out]).toEqual(expected);
   });
 
@@ -121,7 +130,16 @@ describe("rotary", () => {
 describe("adamW", () => {
   it("takes PyTorch's first step: decay, then a step of the learning rate along the sign", () => {
     const [param, m, v] = [empty(2), empty(2), empty(2)];
-    const scalars = { learningRate: 0.1, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, correction1: 0.1, correction2: 0.001, gradScale: 0.5 };
+    const scalars = {
+      learningRate: 0.1,
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+      weightDecay: 0.01,
+      correction1: 0.1,
+      correction2: 0.001,
+      gradScale: 0.5,
+    };
     k.adamW(param, m, v, f(1, -2), f(4, -6), f(0, 0), f(0, 0), scalars, 0, 2);
     expect(param[0]).toBeCloseTo(1 * 0.999 - 0.1, 6);
     expect(param[1]).toBeCloseTo(-2 * 0.999 + 0.1, 6);
@@ -131,7 +149,16 @@ describe("adamW", () => {
 
   it("follows the formula over later steps", () => {
     const [param, m, v] = [empty(1), empty(1), empty(1)];
-    const s = { learningRate: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-3, weightDecay: 0.1, correction1: 1 - 0.9 ** 3, correction2: 1 - 0.99 ** 3, gradScale: 1 };
+    const s = {
+      learningRate: 0.01,
+      beta1: 0.9,
+      beta2: 0.99,
+      eps: 1e-3,
+      weightDecay: 0.1,
+      correction1: 1 - 0.9 ** 3,
+      correction2: 1 - 0.99 ** 3,
+      gradScale: 1,
+    };
     k.adamW(param, m, v, f(0.5), f(0.25), f(0.125), f(0.0625), s, 0, 1);
     const first = 0.9 * 0.125 + 0.1 * 0.25;
     const second = 0.99 * 0.0625 + 0.01 * 0.0625;

@@ -6,9 +6,29 @@ import { distance, randomFloats } from "./random-data.ts";
 const flag = fc.integer({ min: 0, max: 1 });
 
 /** Runs a rung on seeded data. */
-function product(rung: typeof matmul, batch: number, m: number, k: number, n: number, transposeA: number, transposeB: number): Float32Array {
+function product(
+  rung: typeof matmul,
+  batch: number,
+  m: number,
+  k: number,
+  n: number,
+  transposeA: number,
+  transposeB: number,
+): Float32Array {
   const out = new Float32Array(batch * m * n).fill(NaN);
-  rung(out, randomFloats(batch * m * k, 1), randomFloats(batch * k * n, 2), batch, m, k, n, transposeA, transposeB, 0, batch * m);
+  rung(
+    out,
+    randomFloats(batch * m * k, 1),
+    randomFloats(batch * k * n, 2),
+    batch,
+    m,
+    k,
+    n,
+    transposeA,
+    transposeB,
+    0,
+    batch * m,
+  );
   return out;
 }
 
@@ -32,16 +52,29 @@ describe("matmul", () => {
   it("agrees with the naive rung over random shapes and orientations", () => {
     const size = fc.integer({ min: 1, max: 40 });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 }), size, size, size, flag, flag, (batch, m, k, n, transposeA, transposeB) => {
-        const naive = product(matmulNaive, batch, m, k, n, transposeA, transposeB);
-        expect(distance(product(matmul, batch, m, k, n, transposeA, transposeB), naive)).toBeLessThan(1e-6);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        size,
+        size,
+        size,
+        flag,
+        flag,
+        (batch, m, k, n, transposeA, transposeB) => {
+          const naive = product(matmulNaive, batch, m, k, n, transposeA, transposeB);
+          expect(distance(product(matmul, batch, m, k, n, transposeA, transposeB), naive)).toBeLessThan(1e-6);
+        },
+      ),
       { numRuns: 300 },
     );
   });
 
   it("agrees with the naive rung where k and n span several blocks", () => {
-    for (const [m, k, n] of [[70, 1100, 37], [1, 1100, 150], [2, 9, 600], [300, 260, 5]] as const) {
+    for (const [m, k, n] of [
+      [70, 1100, 37],
+      [1, 1100, 150],
+      [2, 9, 600],
+      [300, 260, 5],
+    ] as const) {
       for (const orientation of [0, 1, 2, 3]) {
         const naive = product(matmulNaive, 1, m, k, n, orientation & 1, orientation >> 1);
         expect(distance(product(matmul, 1, m, k, n, orientation & 1, orientation >> 1), naive)).toBeLessThan(1e-6);
@@ -52,17 +85,26 @@ describe("matmul", () => {
   it("gives the same bits for every split of the rows", () => {
     const size = fc.integer({ min: 1, max: 30 });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 }), size, size, size, flag, flag, fc.infiniteStream(fc.integer({ min: 1, max: 12 })), (batch, m, k, n, transposeA, transposeB, steps) => {
-        const a = randomFloats(batch * m * k, 1);
-        const b = randomFloats(batch * k * n, 2);
-        const out = new Float32Array(batch * m * n).fill(NaN);
-        for (let row = 0; row < batch * m; ) {
-          const end = Math.min(batch * m, row + (steps.next().value as number));
-          matmul(out, a, b, batch, m, k, n, transposeA, transposeB, row, end);
-          row = end;
-        }
-        expect(out).toEqual(product(matmul, batch, m, k, n, transposeA, transposeB));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        size,
+        size,
+        size,
+        flag,
+        flag,
+        fc.infiniteStream(fc.integer({ min: 1, max: 12 })),
+        (batch, m, k, n, transposeA, transposeB, steps) => {
+          const a = randomFloats(batch * m * k, 1);
+          const b = randomFloats(batch * k * n, 2);
+          const out = new Float32Array(batch * m * n).fill(NaN);
+          for (let row = 0; row < batch * m;) {
+            const end = Math.min(batch * m, row + (steps.next().value as number));
+            matmul(out, a, b, batch, m, k, n, transposeA, transposeB, row, end);
+            row = end;
+          }
+          expect(out).toEqual(product(matmul, batch, m, k, n, transposeA, transposeB));
+        },
+      ),
       { numRuns: 200 },
     );
   });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { layerNorm, layerNormBackward, layerNormBackwardParameters, rmsNorm, rmsNormBackward, rmsNormBackwardParameters } from "../../../src/backend/loops/norm.ts";
+import {
+  layerNorm,
+  layerNormBackward,
+  layerNormBackwardParameters,
+  rmsNorm,
+  rmsNormBackward,
+  rmsNormBackwardParameters,
+} from "../../../src/backend/loops/norm.ts";
 import { distance, randomFloats } from "./random-data.ts";
 
 const rows = 4;
@@ -11,7 +18,8 @@ const gradOut = randomFloats(rows * cols, 4);
 
 /** Σ gradOut · norm(x) by the definition, in double precision, with one number of one argument moved. */
 function loss(kind: "layer" | "rms", moved: "x" | "weight" | "bias" | null, index: number, step: number): number {
-  const at = (array: Float32Array, name: string, i: number): number => array[i] + (moved === name && index === i ? step : 0);
+  const at = (array: Float32Array, name: string, i: number): number =>
+    array[i] + (moved === name && index === i ? step : 0);
   let total = 0;
   for (let row = 0; row < rows; row++) {
     const values = Array.from({ length: cols }, (_, c) => at(x, "x", row * cols + c));
@@ -19,7 +27,8 @@ function loss(kind: "layer" | "rms", moved: "x" | "weight" | "bias" | null, inde
     const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / cols;
     values.forEach((value, c) => {
       const normal = (value - mean) / Math.sqrt(variance + 1e-5);
-      total += gradOut[row * cols + c] * (normal * at(weight, "weight", c) + (kind === "layer" ? at(bias, "bias", c) : 0));
+      total +=
+        gradOut[row * cols + c] * (normal * at(weight, "weight", c) + (kind === "layer" ? at(bias, "bias", c) : 0));
     });
   }
   return total;

@@ -20,11 +20,14 @@ function logProbs(row: number[]): number[] {
 describe("softmax", () => {
   it("sums to 1 and keeps the order, for any finite row", () => {
     fc.assert(
-      fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 50 }), (row) => {
-        const p = probs(row);
-        expect(p.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
-        row.forEach((x, i) => row.forEach((y, j) => expect(!(x > y) || p[i] >= p[j]).toBe(true)));
-      }),
+      fc.property(
+        fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 50 }),
+        (row) => {
+          const p = probs(row);
+          expect(p.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
+          row.forEach((x, i) => row.forEach((y, j) => expect(!(x > y) || p[i] >= p[j]).toBe(true)));
+        },
+      ),
     );
   });
 
@@ -56,7 +59,10 @@ describe("softmax", () => {
     expect(distance(logP, p.map(Math.log))).toBeLessThan(1e-6);
   });
 
-  it.each([["softmax", softmax, softmaxBackward], ["logSoftmax", logSoftmax, logSoftmaxBackward]] as const)("%s has the gradient of its finite differences", (_name, forward, backward) => {
+  it.each([
+    ["softmax", softmax, softmaxBackward],
+    ["logSoftmax", logSoftmax, logSoftmaxBackward],
+  ] as const)("%s has the gradient of its finite differences", (_name, forward, backward) => {
     const x = randomFloats(20, 1);
     const gradOut = randomFloats(20, 2);
     const y = new Float32Array(20);
