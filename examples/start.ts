@@ -34,7 +34,7 @@ const HELP = `Trains a small transformer and lets it write, or lets a saved one 
   --seed N         seed of weights, batches and sampling (default 1)
   --model DIR      a model folder to load instead of training
   --prompt TEXT    what to continue; may be given several times
-  --tokens N       tokens to write (default 48)
+  --tokens N       tokens to write (default 40)
 
 Ctrl-C while training stops it and goes on with what was learnt.`;
 
@@ -66,7 +66,7 @@ function readArguments(): Arguments {
     console.log(HELP);
     process.exit(0);
   }
-  const { out = MODEL_FOLDER, steps = TRAINING.maxSteps, seed = 1, tokens = 48, prompt = [] } = values;
+  const { out = MODEL_FOLDER, steps = TRAINING.maxSteps, seed = 1, tokens = 40, prompt = [] } = values;
   return {
     text: values.text,
     out,
@@ -132,7 +132,7 @@ async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: 
   const lm = { model, tokenizer };
   await saveModel(lm, out);
   console.log(
-    `Saved in ${out}/. Load it with loadModel("./${out}"), or: npm start -- --model ${out} --prompt "The sea"\n`,
+    `Saved in ${out}/. Load it with loadModel("${out}"), or: npm start -- --model ${out} --prompt "The sea"\n`,
   );
   return { lm, prompts };
 }

@@ -207,11 +207,13 @@ class TrainingRun {
     const result = scope(() => {
       let loss = 0;
       for (let i = 0; i < accumulationSteps; i++) {
-        const { inputs, targets } = sampleBatch(trainTokens, batchSize, seqLen, this.#batchRandom);
-        const logits = this.#model.forward(inputs, { dropoutRandom: this.#dropoutRandom }); // [batch, seq, vocabSize]
-        const batchLoss = crossEntropy(logits, targets, { labelSmoothing });
-        batchLoss.backward(full([], 1 / accumulationSteps));
-        loss += batchLoss.item() / accumulationSteps;
+        loss += scope(() => {
+          const { inputs, targets } = sampleBatch(trainTokens, batchSize, seqLen, this.#batchRandom);
+          const logits = this.#model.forward(inputs, { dropoutRandom: this.#dropoutRandom }); // [batch, seq, vocabSize]
+          const batchLoss = crossEntropy(logits, targets, { labelSmoothing });
+          batchLoss.backward(full([], 1 / accumulationSteps));
+          return batchLoss.item() / accumulationSteps;
+        });
       }
       const gradNorm = gradientNorm(this.#parameters.values());
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) this.#diverged(loss, gradNorm);
