@@ -2,8 +2,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { BPETokenizer, Transformer, generate, loadModel, nextTokens, saveModel, score, train } from "heed";
 import type { LanguageModel } from "heed";
+import { PINNED, runPinnedTraining } from "./pinned-training.ts";
 
 const text = "the ship sailed on the sea. the sea was calm. the ship came home. ".repeat(12);
+
+it("the same seed gives the same digits as in every other runtime", async () => {
+  expect(await runPinnedTraining()).toEqual(PINNED);
+});
 
 describe("a model and its tokenizer, from nothing", () => {
   const tokenizer = BPETokenizer.train(text, { vocabSize: 288, specialTokens: ["<|endoftext|>"] });

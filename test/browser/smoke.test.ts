@@ -12,6 +12,7 @@ import {
   train,
 } from "heed";
 import { Tensor, tensor } from "heed/tensor";
+import { PINNED, runPinnedTraining } from "../pinned-training.ts";
 
 const text = "The sea is deep and the ocean is wide. The ship sails on the sea. ".repeat(30);
 const tokenizer = BPETokenizer.train(text, { vocabSize: 300, specialTokens: ["<|endoftext|>"] });
@@ -76,8 +77,8 @@ describe("in a browser", () => {
     expect(nextTokens(lm, "The sea", { topK: 3 })).toHaveLength(3);
   });
 
-  it("gives the same losses for the same seed", async () => {
-    expect((await trained()).losses).toEqual((await trained()).losses);
+  it("gives the same digits as every other runtime", async () => {
+    expect(await runPinnedTraining()).toEqual(PINNED);
   });
 
   it("says that a folder needs a file system", async () => {
