@@ -34,7 +34,7 @@ export function defaultConfig(vocabSize: number): ModelConfig {
 
 /** How it is trained: with so little time, many small steps teach more than few large ones. */
 export const TRAINING: TrainOptions = {
-  maxSteps: 1900,
+  maxSteps: 2200,
   batchSize: 2,
   learningRate: 5e-3,
   minLearningRate: 2e-4,
@@ -63,7 +63,8 @@ export async function trainWithProgress(
   let last: TrainStep | undefined;
   for await (const step of train(model, tokens, options)) {
     last = step;
-    showProgress(formatStep(step, maxSteps), step.validationLoss !== undefined || step.step === maxSteps);
+    const keep = step.validationLoss !== undefined || step.step % Math.ceil(maxSteps / 10) === 0;
+    showProgress(formatStep(step, maxSteps), keep || step.step === maxSteps);
   }
   return last;
 }

@@ -66,12 +66,44 @@ export class DisposedError extends HeedError {
   }
 }
 
+/** Numbers that have become NaN or infinite: a training that diverged, or damaged weights. */
+export class DivergedError extends HeedError {
+  override name = "DivergedError";
+  constructor(message: string, details?: Record<string, unknown>) {
+    super("diverged", message, details);
+  }
+}
+
 /** Work was stopped through an `AbortSignal`; `cause` holds the signal's reason. */
 export class AbortError extends HeedError {
   override name = "AbortError";
   constructor(operation: string, reason?: unknown) {
     super("aborted", `${operation}: stopped through its AbortSignal`, {}, { cause: reason });
   }
+}
+
+/** Longest text and longest list that a message shows. */
+const SHOWN_LENGTH = 80;
+const SHOWN_ITEMS = 8;
+
+/**
+ * What a value is, short enough for a message: `"text"`, `-1`, `null`, `nothing`, `[1,"2"]`, `an array`, `an object`. Looks
+ * one level deep and no deeper: what comes from a file may be nested beyond what the stack holds.
+ */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "string")
+    return JSON.stringify(value.length > SHOWN_LENGTH ? `${value.slice(0, SHOWN_LENGTH)}…` : value);
+  if (Array.isArray(value)) {
+    const flat = value.length <= SHOWN_ITEMS && value.every((item) => typeof item !== "object" || item === null);
+    return flat ? `[${value.map(describeValue).join(",")}]` : "an array";
+  }
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+/** A value that should have been a number: other single values print as they are, lists and objects by their kind. */
+function describeNumber(value: unknown): string {
+  return typeof value === "object" ? describeValue(value) : String(value);
 }
 
 /** Throws a `ConfigError` if what was given as a signal is none. */
@@ -119,7 +151,7 @@ export function checkInteger(
 ): void {
   if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
   const range = max === Number.MAX_SAFE_INTEGER ? `>= ${min}` : `from ${min} to ${max}`;
-  throw new ConfigError(`${operation}: ${name} must be an integer ${range}, got ${String(value)}`, {
+  throw new ConfigError(`${operation}: ${name} must be an integer ${range}, got ${describeNumber(value)}`, {
     name,
     value,
     min,
@@ -142,7 +174,7 @@ export function checkNumber(
         ? "finite"
         : `finite and >= ${min}`
       : `from ${min} to ${max}`;
-  throw new ConfigError(`${operation}: ${name} must be a number ${range}, got ${String(value)}`, {
+  throw new ConfigError(`${operation}: ${name} must be a number ${range}, got ${describeNumber(value)}`, {
     name,
     value,
     min,

@@ -12,6 +12,7 @@ import {
   checkInteger,
   checkNumber,
   checkOptions,
+  describeValue,
   throwIfAborted,
 } from "../src/errors.ts";
 import { expectError } from "./expect-error.ts";
@@ -43,6 +44,38 @@ describe("every kind of error", () => {
     const cause = new Error("disk");
     expect(new FormatError("m", {}, { cause }).cause).toBe(cause);
     expect(new FileError("m", {}, { cause }).cause).toBe(cause);
+  });
+});
+
+describe("describeValue", () => {
+  const deep: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000));
+
+  it.each<[unknown, string]>([
+    [undefined, "nothing"],
+    [null, "null"],
+    [-1.5, "-1.5"],
+    [NaN, "NaN"],
+    ['a"b', '"a\\"b"'],
+    ["a".repeat(100), `"${"a".repeat(80)}…"`],
+    [[], "[]"],
+    [[1, "2", null], '[1,"2",null]'],
+    [[1, [2]], "an array"],
+    [new Array(9).fill(0), "an array"],
+    [{}, "an object"],
+    [Object.create(null), "an object"],
+  ])("%j is %s", (value, shown) => {
+    expect(describeValue(value)).toBe(shown);
+  });
+
+  it("goes one level deep and no deeper", () => {
+    expect(describeValue(deep)).toBe("an array");
+    expect(describeValue({ deep })).toBe("an object");
+    expectError(() => checkInteger("op", "n", deep, 1), ConfigError, "op: n must be an integer >= 1, got an array");
+    expectError(
+      () => checkNumber("op", "p", { deep }, 0, 1),
+      ConfigError,
+      "op: p must be a number from 0 to 1, got an object",
+    );
   });
 });
 

@@ -40,7 +40,10 @@ export function noGrad<T>(fn: () => T): T {
   recording = false;
   try {
     const result = fn();
-    if (result instanceof Promise) throw new ConfigError("noGrad: fn must be synchronous, got a promise");
+    if (result instanceof Promise) {
+      result.catch(() => {}); // its own failure has nobody else to hear it
+      throw new ConfigError("noGrad: fn must be synchronous, got a promise");
+    }
     return result;
   } finally {
     recording = before;

@@ -135,3 +135,13 @@ export function sin(x: number): number {
 export function cos(x: number): number {
   return circular(x, 1);
 }
+
+/** base ^ exponent for a whole exponent >= 0, in double precision by repeated squaring: multiplications alone, so the same bits in every runtime. */
+export function integerPower(base: number, exponent: number): number {
+  let result = 1;
+  for (let square = base, left = exponent; left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) result *= square;
+    square *= square;
+  }
+  return result;
+}

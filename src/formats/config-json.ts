@@ -2,7 +2,7 @@
  * config.json ↔ `ModelConfig`. Models that are exactly of the GPT-2 or the Llama family are written the way Hugging Face
  * writes them, every other combination of settings as model_type "heed" with the settings as they are.
  */
-import { ConfigError, FormatError } from "../errors.ts";
+import { ConfigError, FormatError, describeValue } from "../errors.ts";
 import { resolveConfig } from "../model/config.ts";
 import type { Activation, ModelConfig, ResolvedConfig } from "../model/config.ts";
 import type { Fields } from "./fields.ts";
@@ -43,7 +43,7 @@ export function readConfig(fields: Fields): DescribedModel {
     );
   if (typeof type !== "string" || !Object.hasOwn(READERS, type)) {
     throw new FormatError(
-      `${fields.file}: model_type ${JSON.stringify(type)} is not supported; supported: ${Object.keys(READERS).join(", ")}`,
+      `${fields.file}: model_type ${describeValue(type)} is not supported; supported: ${Object.keys(READERS).join(", ")}`,
       { file: fields.file, type },
     );
   }
@@ -120,7 +120,7 @@ function readRopeTheta(fields: Fields): number {
     const { rope_type, type, rope_theta } = value as Record<string, unknown>;
     const kind = rope_type ?? type ?? "default";
     if (kind !== "default")
-      throw new FormatError(`${fields.file}: ${name} of type ${JSON.stringify(kind)} is not supported`, {
+      throw new FormatError(`${fields.file}: ${name} of type ${describeValue(kind)} is not supported`, {
         file: fields.file,
         field: name,
       });

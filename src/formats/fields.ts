@@ -1,5 +1,5 @@
 /** Reading the fields of an untrusted JSON file: every reader names the file and the field, what it expected and what came. */
-import { FormatError } from "../errors.ts";
+import { FormatError, describeValue } from "../errors.ts";
 
 /** The object that a JSON file holds. A field that is null counts as absent, as Hugging Face's files use it. */
 export class Fields {
@@ -52,7 +52,7 @@ export class Fields {
   refuse(name: string, unless: unknown): void {
     const value = this.value(name);
     if (value !== undefined && value !== unless)
-      throw new FormatError(`${this.file}: ${name} ${describe(value)} is not supported`, {
+      throw new FormatError(`${this.file}: ${name} ${describeValue(value)} is not supported`, {
         file: this.file,
         field: name,
         value,
@@ -61,7 +61,7 @@ export class Fields {
 
   /** The error for a field that is missing or of the wrong kind. */
   wrong(name: string, expected: string, got: unknown): FormatError {
-    return new FormatError(`${this.file}: ${name} must be ${expected}, got ${describe(got)}`, {
+    return new FormatError(`${this.file}: ${name} must be ${expected}, got ${describeValue(got)}`, {
       file: this.file,
       field: name,
     });
@@ -86,7 +86,7 @@ export function readFields(bytes: Uint8Array, file: string): Fields {
     );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new FormatError(`${file}: must hold a JSON object, got ${describe(value)}`, { file });
+    throw new FormatError(`${file}: must hold a JSON object, got ${describeValue(value)}`, { file });
   return new Fields(file, value as Record<string, unknown>);
 }
 
@@ -102,10 +102,4 @@ export function readText(bytes: Uint8Array, file: string): string {
 /** An object as the text of a JSON file. */
 export function writeJSON(value: object): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

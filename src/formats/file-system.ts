@@ -14,8 +14,10 @@ export interface FileSystem {
  */
 export async function fileSystem(operation: string): Promise<FileSystem> {
   try {
-    const [fs, path] = await Promise.all([import("node:fs/promises"), import("node:path")]);
-    // Bundlers for browsers may put empty modules in their place.
+    // A plain `await import` in a `try` is what lets bundlers for browsers pass over modules that are not there; some put
+    // empty ones in their place.
+    const fs = await import(/* webpackIgnore: true */ "node:fs/promises");
+    const path = await import(/* webpackIgnore: true */ "node:path");
     if (typeof fs.open === "function" && typeof path.resolve === "function") return { fs, path };
   } catch {
     // Falls through to the error that both cases share.

@@ -2,7 +2,7 @@
  * What tensors are called, and how they lie, in Hugging Face checkpoints and in heed. One table for each family; reading
  * and writing both follow it. The functions work on any values that go with parameters: weights, gradients, moments.
  */
-import { ConfigError, FormatError } from "../errors.ts";
+import { ConfigError, FormatError, describeValue } from "../errors.ts";
 import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
 import type { NamedArray } from "./safetensors.ts";
 
@@ -193,10 +193,7 @@ export function canonicalNames<T>(
 
 /** Names for a message: the first three, and how many more. */
 export function nameSome(names: readonly string[]): string {
-  const shown = names
-    .slice(0, 3)
-    .map((name) => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name))
-    .join(", ");
+  const shown = names.slice(0, 3).map(describeValue).join(", ");
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 

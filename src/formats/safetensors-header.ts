@@ -3,7 +3,7 @@
  * N bytes of JSON that name every tensor with its type, shape and place, then the numbers. Nothing in it is believed:
  * every count is checked against the size of the file before anything is read or allocated by it.
  */
-import { FormatError } from "../errors.ts";
+import { FormatError, describeValue } from "../errors.ts";
 
 /** Bytes of one number of each type that is read. */
 const ITEM_BYTES = {
@@ -64,7 +64,7 @@ export function parseHeader(head: Uint8Array, fileBytes: number, file: string): 
   const names = topLevelKeys(json);
   const seen = new Set<string>();
   for (const name of names) {
-    if (seen.has(name)) throw broken(file, `the header names ${quote(name)} twice`, { tensor: name });
+    if (seen.has(name)) throw broken(file, `the header names ${describeValue(name)} twice`, { tensor: name });
     seen.add(name);
   }
   const places = names
@@ -144,23 +144,23 @@ function topLevelKeys(json: string): string[] {
 }
 
 function readPlace(name: string, entry: unknown, dataBegin: number, file: string): [string, TensorPlace] {
-  const wrong = (what: string): FormatError => broken(file, `tensor ${quote(name)}: ${what}`, { tensor: name });
+  const wrong = (what: string): FormatError => broken(file, `tensor ${describeValue(name)}: ${what}`, { tensor: name });
   if (!isObject(entry)) throw wrong("its entry is not an object");
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== "string" || !Object.hasOwn(ITEM_BYTES, dtype)) {
-    throw wrong(`dtype ${describe(dtype)} is not supported; supported: ${Object.keys(ITEM_BYTES).join(", ")}`);
+    throw wrong(`dtype ${describeValue(dtype)} is not supported; supported: ${Object.keys(ITEM_BYTES).join(", ")}`);
   }
   if (!Array.isArray(shape) || !shape.every(isCount))
-    throw wrong(`shape must be a list of whole numbers >= 0, got ${describe(shape)}`);
+    throw wrong(`shape must be a list of whole numbers >= 0, got ${describeValue(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
-    throw wrong(`data_offsets must be [begin, end] with 0 <= begin <= end, got ${describe(offsets)}`);
+    throw wrong(`data_offsets must be [begin, end] with 0 <= begin <= end, got ${describeValue(offsets)}`);
   }
   const [begin, end] = offsets as [number, number];
   let needed: number = ITEM_BYTES[dtype as DType];
   for (const axis of shape as number[]) needed *= axis;
   if (needed !== end - begin) {
     throw wrong(
-      `${dtype} ${describe(shape)} takes ${needed} bytes, but data_offsets ${describe(offsets)} hold ${end - begin}`,
+      `${dtype} ${describeValue(shape)} takes ${needed} bytes, but data_offsets ${describeValue(offsets)} hold ${end - begin}`,
     );
   }
   return [
@@ -179,17 +179,19 @@ function checkCoverage(
   let covered = dataBegin;
   for (const [name, { begin, end }] of places) {
     if (begin < covered)
-      throw broken(file, `tensor ${quote(name)} overlaps the one before it by ${covered - begin} bytes`, {
+      throw broken(file, `tensor ${describeValue(name)} overlaps the one before it by ${covered - begin} bytes`, {
         tensor: name,
       });
     if (begin > covered)
-      throw broken(file, `a hole of ${begin - covered} bytes lies before tensor ${quote(name)}`, { tensor: name });
+      throw broken(file, `a hole of ${begin - covered} bytes lies before tensor ${describeValue(name)}`, {
+        tensor: name,
+      });
     covered = end;
   }
   const missing = covered - fileBytes;
   if (missing > 0) {
     const first = places.find(([, { end }]) => end > fileBytes)?.[0] ?? "";
-    throw broken(file, `truncated: ${missing} bytes are missing, the first of them in tensor ${quote(first)}`, {
+    throw broken(file, `truncated: ${missing} bytes are missing, the first of them in tensor ${describeValue(first)}`, {
       missing,
       tensor: first,
     });
@@ -214,14 +216,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** A name or value of an untrusted file, short enough for a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
-}
-
-function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

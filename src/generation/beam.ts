@@ -2,7 +2,7 @@
  * Beam search: several hypotheses grow side by side, and the best whole text wins (Graves 2012, §2.6; the end conditions
  * are those of Hugging Face's transformers, or of onnxruntime with lengthNormalization "full").
  */
-import { exp, log } from "../backend/math.ts";
+import { exp, integerPower, log } from "../backend/math.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { turns } from "../turn.ts";
@@ -185,7 +185,8 @@ function hasStop(
   written: readonly WrittenToken[],
   { stop }: BeamSettings,
 ): boolean {
-  const writer = new TextWriter(lm.tokenizer, prompt, stop);
+  // A character spans few tokens, so the prompt's last ones are context enough.
+  const writer = new TextWriter(lm.tokenizer, prompt.slice(-16), stop);
   return written.some(({ token }) => writer.push(token).stopped);
 }
 
@@ -201,10 +202,11 @@ function normalize(
   return total / power(Math.max(length, 1), lengthPenalty);
 }
 
-/** length ^ exponent, the same in every runtime; the common exponents are exact. */
+/** length ^ exponent, the same in every runtime; whole exponents in double precision. */
 function power(length: number, exponent: number): number {
-  if (exponent === 0) return 1;
-  return exponent === 1 ? length : exp(exponent * log(length));
+  if (exponent < 0) return 1 / power(length, -exponent);
+  const whole = Math.floor(exponent);
+  return integerPower(length, whole) * exp((exponent - whole) * log(length));
 }
 
 /** Whether no running beam can change the result any more, by the rule that earlyStopping asks for. */

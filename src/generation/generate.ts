@@ -45,7 +45,7 @@ export interface GenerationUsage {
 export interface GenerationResult {
   /** What was written, without the prompt and without any stop text. */
   text: string;
-  /** The tokens written, without the one that ended the text. */
+  /** The tokens written, without the end-of-text token; those that spell a stop text are among them. */
   tokens: number[];
   /** The model's log-probability of each token, in nats, before penalties and temperature. */
   logprobs: number[];
@@ -75,7 +75,8 @@ interface Progress {
 
 /**
  * A text being generated. Await it for the whole `GenerationResult`, or iterate over its pieces; leaving the loop stops
- * the work. It starts when it is first awaited or read, and its options are checked then.
+ * the work. It starts when it is first awaited or read, and its options are checked then. Beam search knows its text only
+ * at the end, and its pieces come then. Await it after the loop, not inside: inside, it waits for the loop to end.
  */
 export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<GenerationPiece> {
   readonly #lm: LanguageModel;
@@ -105,6 +106,7 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
       );
     const { promise, resolve, reject } = deferred<GenerationResult>();
     this.#result = promise;
+    this.#progress.started = performance.now();
     const pieces = this.#read(resolve, reject);
     return {
       next: () => pieces.next(),
@@ -128,6 +130,11 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
   /** Handles a failure, as a promise's `catch` does. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<GenerationResult | B> {
     return this.then(undefined, onRejected);
+  }
+
+  /** Runs `onSettled` when the generation has ended in whatever way, as a promise's `finally` does. */
+  finally(onSettled?: (() => void) | null): Promise<GenerationResult> {
+    return this.then().finally(onSettled);
   }
 
   async *#read(
@@ -172,10 +179,11 @@ async function drain(pieces: AsyncIterator<unknown, void>): Promise<void> {
  * for await (const piece of generate(lm, "The sea", { strategy: "sample", seed: 7 })) process.stdout.write(piece.text);
  * ```
  *
- * @param prompt a text, which gets the tokenizer's special tokens ("" means begin-of-text alone), or tokens as they are
+ * @param prompt a text, which gets what the tokenizer's template adds ("" means begin-of-text alone), or tokens as they are
  * @param options `strategy` decides which exist: "greedy" (default), "sample", "beam"
  * @returns await it or iterate over it; it rejects with a ConfigError for options that are unknown, belong to another
- *   strategy or are out of range, and for a prompt that exceeds the context, and with an AbortError through the signal
+ *   strategy or are out of range, and for a prompt that exceeds the context, and with an AbortError through the signal,
+ *   which is looked at between two tokens
  */
 export function generate(lm: LanguageModel, prompt: Prompt, options: GenerateOptions = {}): Generation {
   return new Generation(lm, prompt, options);
@@ -187,7 +195,6 @@ async function* run(
   given: GenerateOptions,
   progress: Progress,
 ): AsyncGenerator<GenerationPiece, void> {
-  progress.started = performance.now();
   const tokens = promptTokens("generate", lm, prompt);
   const options = resolveOptions(lm, given);
   progress.promptTokens = tokens.length;

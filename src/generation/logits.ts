@@ -1,6 +1,6 @@
 /**
  * Pure functions on one row of scores. Each changes the row it is given; a token is forbidden by the score -Infinity.
- * The order in which `processScores` and `sampleFrom` apply them is Hugging Face's.
+ * The order in which `processScores` and `chooseBySampling` apply them is Hugging Face's.
  */
 import { exp } from "../backend/math.ts";
 import type { ResolvedCommon } from "./options.ts";
@@ -58,7 +58,7 @@ export function applyTemperature(scores: Scores, temperature: number): void {
   for (let i = 0; i < scores.length; i++) scores[i] /= temperature;
 }
 
-/** Keeps the `k` greatest scores and whatever equals the least of them (Fan et al. 2018, §5.1); forbids the rest. */
+/** Keeps the `k` greatest scores and whatever equals the least of them (Fan et al. 2018); forbids the rest. */
 export function keepTopK(scores: Scores, k: number): void {
   if (k >= scores.length) return;
   const threshold = Float32Array.from(scores).sort()[scores.length - k];

@@ -76,6 +76,9 @@ export type ResolvedOptions =
   | (ResolvedCommon & { strategy: "sample"; temperature: number; topK: number; topP: number; seed: number })
   | (ResolvedCommon & { strategy: "beam" } & BeamSettings);
 
+/** More hypotheses than anybody can want, and few enough that a step ends. */
+const MAX_BEAMS = 4096;
+
 const COMMON = [
   "strategy",
   "maxNewTokens",
@@ -154,31 +157,14 @@ function resolveCommon(lm: LanguageModel, options: GenerateCommon): ResolvedComm
   checkInteger("generate", "logprobs", logprobs, 0, vocabSize);
   checkNumber("generate", "repetitionPenalty", repetitionPenalty, Number.MIN_VALUE);
   checkInteger("generate", "noRepeatNgram", noRepeatNgram, 0);
-  if (typeof logitBias !== "object" || logitBias === null)
-    throw new ConfigError(`generate: logitBias must be an object from tokens to numbers, got ${String(logitBias)}`, {
-      logitBias,
-    });
-  for (const [id, bias] of Object.entries(logitBias)) {
-    checkInteger("generate", "logitBias token", Number(id), 0, vocabSize - 1);
-    if (typeof bias !== "number" || Number.isNaN(bias) || bias === Infinity)
-      throw new ConfigError(`generate: logitBias of token ${id} must be a number or -Infinity, got ${String(bias)}`, {
-        id,
-        bias,
-      });
-  }
+  checkBias(logitBias, vocabSize);
   checkSignal(options.signal, "generate");
   if (onAbort !== "throw" && onAbort !== "return")
     throw new ConfigError(`generate: onAbort must be "throw" or "return", got ${String(onAbort)}`, { onAbort });
-  const { eosIds = lm.generationDefaults?.eosIds ?? (lm.tokenizer?.eosId === undefined ? [] : [lm.tokenizer.eosId]) } =
-    options;
-  if (!Array.isArray(eosIds))
-    throw new ConfigError(`generate: eosIds must be a list of tokens, got ${String(eosIds)}`, { eosIds });
-  for (const id of eosIds) checkInteger("generate", "eosIds", id, 0, vocabSize - 1);
   return {
     maxNewTokens,
     minNewTokens,
-    stop: resolveStop(lm, options.stop),
-    eosIds,
+    ...resolveEnds(lm, options),
     logprobs,
     repetitionPenalty,
     noRepeatNgram,
@@ -188,15 +174,43 @@ function resolveCommon(lm: LanguageModel, options: GenerateCommon): ResolvedComm
   };
 }
 
-function resolveStop(lm: LanguageModel, stop: string | readonly string[] | undefined): readonly string[] {
+function checkBias(bias: Readonly<Record<number, number>>, vocabSize: number): void {
+  const plain = typeof bias === "object" && bias !== null && !Array.isArray(bias) && !(bias instanceof Map);
+  if (!plain) throw new ConfigError(`generate: logitBias must be an object from tokens to numbers, such as { 7: -2 }`);
+  for (const [id, value] of Object.entries(bias)) {
+    checkInteger("generate", "logitBias token", id === "" ? id : Number(id), 0, vocabSize - 1);
+    if (typeof value === "number" && !Number.isNaN(value) && value !== Infinity) continue;
+    throw new ConfigError(`generate: logitBias of token ${id} must be a number or -Infinity, got ${String(value)}`, {
+      id,
+      value,
+    });
+  }
+}
+
+/** What ends a text: tokens and texts. A stop text that is a special token of its own never appears as text; the token ends it. */
+function resolveEnds(lm: LanguageModel, options: GenerateCommon): Pick<ResolvedCommon, "stop" | "eosIds"> {
+  const { model, tokenizer, generationDefaults } = lm;
+  const { eosIds = generationDefaults?.eosIds ?? (tokenizer?.eosId === undefined ? [] : [tokenizer.eosId]) } = options;
+  if (!Array.isArray(eosIds))
+    throw new ConfigError(`generate: eosIds must be a list of tokens, got ${String(eosIds)}`, { eosIds });
+  for (const id of eosIds) checkInteger("generate", "eosIds", id, 0, model.config.vocabSize - 1);
+  const stop = readStop(options.stop);
+  if (stop.length > 0 && tokenizer === undefined)
+    throw new ConfigError("generate: stop needs a tokenizer; without one end on tokens through eosIds");
+  const special = (text: string): number[] => {
+    const id = tokenizer?.tokenToId(text);
+    return id !== undefined && tokenizer?.decode([id], { skipSpecial: true }) === "" ? [id] : [];
+  };
+  return { stop, eosIds: [...eosIds, ...stop.flatMap(special)] };
+}
+
+function readStop(stop: string | readonly string[] | undefined): readonly string[] {
   const texts = stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
   if (!Array.isArray(texts))
     throw new ConfigError(`generate: stop must be a text or a list of texts, got ${String(stop)}`, { stop });
   const bad = texts.find((text) => typeof text !== "string" || text === "");
   if (bad !== undefined)
     throw new ConfigError(`generate: stop must be non-empty strings, got ${JSON.stringify(bad)}`, { stop });
-  if (texts.length > 0 && lm.tokenizer === undefined)
-    throw new ConfigError("generate: stop needs a tokenizer; without one end on tokens through eosIds");
   return texts;
 }
 
@@ -226,7 +240,7 @@ function resolveBeam(options: BeamOptions): BeamSettings {
     lengthNormalization = "generated",
     earlyStopping = false,
   } = options;
-  checkInteger("generate", "numBeams", numBeams, 1);
+  checkInteger("generate", "numBeams", numBeams, 1, MAX_BEAMS);
   checkInteger("generate", "numReturnSequences", numReturnSequences, 1);
   if (numReturnSequences > numBeams)
     throw new ConfigError(`generate: numReturnSequences ${numReturnSequences} exceeds numBeams ${numBeams}`, {

@@ -2,14 +2,14 @@
 import { exp } from "../backend/math.ts";
 import { ConfigError, checkInteger, checkOptions } from "../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
-import { forwardAll, forwardRow } from "./forward.ts";
+import { forwardRow, scoreTokens } from "./forward.ts";
 import { likeliest } from "./logits.ts";
 import { promptTokens } from "./prompt.ts";
 import type { Prompt } from "./prompt.ts";
 
 /** A text as the model sees it. */
 export interface ScoreResult {
-  /** All tokens of the text, BOS included where the model has one. */
+  /** All tokens of the text, with those that the tokenizer's template adds (BOS). */
   tokens: number[];
   /** logprobs[i] is the log-probability, in nats, of tokens[i + 1] after tokens 0 to i. */
   logprobs: number[];
@@ -33,8 +33,7 @@ export function score(lm: LanguageModel, input: Prompt): ScoreResult {
       `score: needs at least two tokens, the first of which is only context, got ${tokens.length}`,
       { tokens: tokens.length },
     );
-  const rows = forwardAll(lm, tokens.slice(0, -1));
-  const logprobs = rows.map((row, i) => row.logprobs[tokens[i + 1]]);
+  const logprobs = scoreTokens(lm, tokens);
   const mean = logprobs.reduce((total, logprob) => total + logprob, 0) / logprobs.length;
   return { tokens: [...tokens], logprobs, perplexity: exp(-mean) };
 }

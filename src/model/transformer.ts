@@ -18,7 +18,7 @@ import { linear } from "../ops/matmul.ts";
 import { rotaryTable } from "../ops/rotary.ts";
 import type { RotaryTable } from "../ops/rotary.ts";
 import { untrack } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { TransformerBlock, initStd, makeNorm } from "./block.ts";
 import { resolveConfig } from "./config.ts";
 import type { ModelConfig, ResolvedConfig } from "./config.ts";
@@ -108,9 +108,13 @@ export class Transformer extends Module {
   #forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions): Tensor {
     const { kvCache, lastOnly = false, observe } = options;
     const past = kvCache?.length ?? 0;
-    const ids = this.#readTokens(tokens, past);
-    const [batch, seq] = ids.shape;
-    let x = this.#dropout.forward(this.#embed(ids, past), options); // [batch, seq, dModel]
+    if (kvCache !== undefined && kvCache.nLayers !== this.config.nLayers)
+      throw new ShapeError(
+        `forward: the cache is of ${kvCache.nLayers} layers, the model has ${this.config.nLayers}; use model.newCache()`,
+      );
+    const { ids, batch, seq } = this.#readTokens(tokens, past);
+    const embedded = reshape(this.tokenEmbedding.forward(ids), [batch, seq, this.config.dModel]);
+    let x = this.#dropout.forward(this.#addPositions(embedded, past), options); // [batch, seq, dModel]
     observe?.("embedded", x);
     this.blocks.forEach((block, layer) => {
       const under = observeUnder(observe, `blocks.${layer}`);
@@ -131,15 +135,16 @@ export class Transformer extends Module {
     return reshape(logits, [batch, lastOnly ? 1 : seq, this.config.vocabSize]);
   }
 
-  #embed(ids: Tensor, past: number): Tensor {
-    const [, seq] = ids.shape;
-    const x = this.tokenEmbedding.forward(ids); // [batch, seq, dModel]
+  #addPositions(x: Tensor, past: number): Tensor {
     const places = this.positionEmbedding?.weight ?? this.#sinusoids;
-    return places === undefined ? x : add(x, slice(places, { start: past, end: past + seq })); // + [seq, dModel]
+    return places === undefined ? x : add(x, slice(places, { start: past, end: past + x.shape[1] })); // + [seq, dModel]
   }
 
-  /** Checks tokens and gives them as [batch, seq]. */
-  #readTokens(tokens: readonly number[] | readonly (readonly number[])[], past: number): Tensor {
+  /** Checks tokens; gives them row after row, [batch · seq]. */
+  #readTokens(
+    tokens: readonly number[] | readonly (readonly number[])[],
+    past: number,
+  ): { ids: Int32Array; batch: number; seq: number } {
     const { vocabSize, contextLength } = this.config;
     const { ids, shape } = readIds("forward", "tokens", tokens, vocabSize);
     if (ids.length === 0) throw new ShapeError("forward: needs at least one token");
@@ -152,7 +157,7 @@ export class Transformer extends Module {
         contextLength,
       });
     }
-    return new Tensor(Float32Array.from(ids), [batch, seq]);
+    return { ids, batch, seq };
   }
 
   /** An empty cache that fits this model. */
@@ -173,6 +178,19 @@ export class Transformer extends Module {
   }
 }
 
+// Declared here too, so that the types need no newer library than the rest.
+declare global {
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
+
+/** A model can be the subject of `using`, where the runtime has explicit resource management. */
+export interface Transformer {
+  /** The same as `dispose()`. */
+  [Symbol.dispose](): void;
+}
+
 /** Throws unless a model's vocabulary can hold every id of a tokenizer. */
 export function checkVocabulary(operation: string, model: Transformer, tokenizerVocabSize: number): void {
   if (tokenizerVocabSize <= model.config.vocabSize) return;
@@ -182,7 +200,6 @@ export function checkVocabulary(operation: string, model: Transformer, tokenizer
   );
 }
 
-// Where the runtime has explicit resource management, `using model = …` disposes it.
 if (typeof Symbol.dispose === "symbol") {
   Object.defineProperty(Transformer.prototype, Symbol.dispose, {
     value: Transformer.prototype.dispose,

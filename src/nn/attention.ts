@@ -13,11 +13,17 @@ import type { ForwardContext } from "./module.ts";
 
 /** Sizes and settings of an attention layer. */
 export interface AttentionConfig {
+  /** Width of the residual stream. */
   dModel: number;
+  /** Query heads. */
   nHeads: number;
+  /** Key/value heads; nHeads is a multiple of it. */
   nKvHeads: number;
+  /** Width of one head. */
   headDim: number;
+  /** Whether the projections add a shift. */
   bias: boolean;
+  /** Probability that an element of the output is dropped while training. */
   dropout: number;
   /** Which elements rotary positions turn together. */
   rotaryPairing: "halves" | "pairs";
@@ -27,7 +33,7 @@ export interface AttentionConfig {
 export interface AttentionContext extends ForwardContext {
   /** Index of the layer, for the cache. */
   layer: number;
-  /** Past keys and values; the new ones are appended. */
+  /** Past keys and values; the new ones are appended. Only inside `noGrad`, since a cache keeps no graph. */
   kvCache?: KVCache;
   /** Angles, where positions are rotary. */
   rotaryTable?: RotaryTable;

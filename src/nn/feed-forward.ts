@@ -18,12 +18,17 @@ const ACTIVATIONS: Readonly<Record<"gelu" | "geluTanh" | "silu" | "relu", (x: Te
 
 /** Sizes and settings of a feed-forward layer. */
 export interface FeedForwardConfig {
+  /** Width of the residual stream. */
   dModel: number;
+  /** Inner width. */
   dFf: number;
+  /** The non-linearity. */
   activation: keyof typeof ACTIVATIONS;
   /** Whether the activated projection gates a second one: with silu this is SwiGLU (Shazeer 2020, eq. 6). */
   gated: boolean;
+  /** Whether the projections add a shift. */
   bias: boolean;
+  /** Probability that an element of the output is dropped while training. */
   dropout: number;
 }
 

@@ -1,5 +1,5 @@
 /** Where parameters start. */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, describeValue } from "../errors.ts";
 import { Random } from "../random.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
 import { Parameter } from "./module.ts";
@@ -31,24 +31,55 @@ export function blank(): Initializer {
   return { normal: make, constant: make };
 }
 
-/** Copies `values` over parameters of the same names; every name and size must match. */
+/**
+ * Copies `values` over parameters of the same names. Each value is read once, and none is kept while the next is read,
+ * since it may be computed when it is asked for. So names are checked first, but sizes one by one: `checkParameters` is
+ * for those who need all or nothing.
+ *
+ * @throws ConfigError unless every name and size matches
+ */
 export function assignParameters(
   parameters: ReadonlyMap<string, Parameter>,
   values: ReadonlyMap<string, Float32Array>,
 ): void {
+  checkNames(parameters, values);
+  for (const [name, parameter] of parameters) parameter.data.set(fittingValue(name, parameter, values));
+}
+
+/**
+ * Checks that `assignParameters` would succeed.
+ *
+ * @throws ConfigError unless every name and size matches
+ */
+export function checkParameters(
+  parameters: ReadonlyMap<string, Parameter>,
+  values: ReadonlyMap<string, Float32Array>,
+): void {
+  checkNames(parameters, values);
+  for (const [name, parameter] of parameters) fittingValue(name, parameter, values);
+}
+
+function checkNames(parameters: ReadonlyMap<string, Parameter>, values: ReadonlyMap<string, Float32Array>): void {
+  if (typeof values?.get !== "function")
+    throw new ConfigError(`parameters: must be a Map of Float32Arrays by name, got ${describeValue(values)}`);
   for (const name of values.keys()) {
     if (!parameters.has(name)) throw new ConfigError(`parameters: the model has no parameter "${name}"`, { name });
   }
-  for (const [name, parameter] of parameters) {
-    const value = values.get(name);
-    if (value === undefined)
-      throw new ConfigError(`parameters: "${name}" ${formatShape(parameter.shape)} is missing`, { name });
-    if (value.length !== parameter.size) {
-      throw new ConfigError(
-        `parameters: "${name}" needs ${parameter.size} numbers ${formatShape(parameter.shape)}, got ${value.length}`,
-        { name },
-      );
-    }
-    parameter.data.set(value);
+  for (const [name, { shape }] of parameters) {
+    if (!values.has(name)) throw new ConfigError(`parameters: "${name}" ${formatShape(shape)} is missing`, { name });
   }
+}
+
+function fittingValue(
+  name: string,
+  { shape, size }: Parameter,
+  values: ReadonlyMap<string, Float32Array>,
+): Float32Array {
+  const value = values.get(name);
+  if (!(value instanceof Float32Array))
+    throw new ConfigError(`parameters: "${name}" must be a Float32Array, got ${describeValue(value)}`, { name });
+  if (value.length === size) return value;
+  throw new ConfigError(`parameters: "${name}" needs ${size} numbers ${formatShape(shape)}, got ${value.length}`, {
+    name,
+  });
 }

@@ -1,4 +1,5 @@
 /** Keys and values of the tokens seen so far, so that each new token costs one step and not a whole rereading. */
+import { isRecorded } from "../autograd/graph.ts";
 import { ConfigError, ShapeError, checkInteger } from "../errors.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -7,8 +8,11 @@ import { Tensor } from "../tensor/tensor.ts";
 export interface KVCacheSizes {
   /** Sequences side by side. */
   batch: number;
+  /** Layers that keep keys and values. */
   nLayers: number;
+  /** Key/value heads of each layer. */
   nKvHeads: number;
+  /** Width of one head. */
   headDim: number;
   /** The greatest number of tokens it may hold. */
   maxLength: number;
@@ -30,12 +34,12 @@ export class KVCache {
   #keys: Float32Array[];
   #values: Float32Array[];
 
-  constructor({ batch, ...sizes }: KVCacheSizes) {
-    checkInteger("KVCache", "batch", batch, 1);
-    checkInteger("KVCache", "maxLength", sizes.maxLength, 1);
-    this.#sizes = sizes;
+  constructor({ batch, nLayers, nKvHeads, headDim, maxLength }: KVCacheSizes) {
+    for (const [name, size] of Object.entries({ batch, nLayers, nKvHeads, headDim, maxLength }))
+      checkInteger("KVCache", name, size, 1);
+    this.#sizes = { nLayers, nKvHeads, headDim, maxLength };
     this.#batch = batch;
-    this.#rows = Math.min(FIRST_ROWS, sizes.maxLength);
+    this.#rows = Math.min(FIRST_ROWS, maxLength);
     this.#keys = this.#allocate();
     this.#values = this.#allocate();
   }
@@ -50,6 +54,11 @@ export class KVCache {
     return this.#batch;
   }
 
+  /** Number of layers. */
+  get nLayers(): number {
+    return this.#sizes.nLayers;
+  }
+
   /** The greatest number of tokens it may hold. */
   get maxLength(): number {
     return this.#sizes.maxLength;
@@ -61,12 +70,15 @@ export class KVCache {
    * @param keys [batch, nKvHeads, seq, headDim]
    * @param values as keys
    * @returns all keys and values [batch, nKvHeads, rows, headDim], of whose rows the first `keyLen` are filled
+   * @throws ShapeError for another layer or other sizes than its own, or more tokens than fit; ConfigError for keys and
+   * values that are recorded for `backward`, since what comes back has no graph
    */
   append(layer: number, keys: Tensor, values: Tensor): { keys: Tensor; values: Tensor; keyLen: number } {
     const { nLayers, nKvHeads, headDim, maxLength } = this.#sizes;
     const seq = keys.shape[2];
     const keyLen = this.#length + seq;
-    checkInteger("KVCache.append", "layer", layer, 0, nLayers - 1);
+    if (!Number.isInteger(layer) || layer < 0 || layer >= nLayers)
+      throw new ShapeError(`KVCache: holds ${nLayers} layers, counted from 0, got layer ${layer}`, { nLayers, layer });
     if (!sameShape(keys.shape, [this.#batch, nKvHeads, seq, headDim]) || !sameShape(keys.shape, values.shape)) {
       const expected = `[${this.#batch}, ${nKvHeads}, seq, ${headDim}]`;
       throw new ShapeError(
@@ -80,6 +92,8 @@ export class KVCache {
         { length: this.#length, seq, maxLength },
       );
     }
+    if (isRecorded([keys, values]))
+      throw new ConfigError("KVCache: keeps no graph, so gradients would be lost; wrap the forward pass in noGrad");
     if (keyLen > this.#rows) this.#resize(Math.min(maxLength, Math.max(keyLen, 2 * this.#rows)));
     copyRows(this.#keys[layer], this.#rows, this.#length, keys.data, seq, 0, seq, headDim);
     copyRows(this.#values[layer], this.#rows, this.#length, values.data, seq, 0, seq, headDim);
@@ -89,6 +103,7 @@ export class KVCache {
 
   /** Counts `seq` more tokens, after every layer has appended theirs. */
   advance(seq: number): void {
+    checkInteger("KVCache.advance", "seq", seq, 0, this.maxLength - this.#length);
     this.#length += seq;
   }
 

@@ -25,22 +25,27 @@ export class Parameter extends Tensor {
 
 /**
  * Everything with parameters. A module's fields that are parameters, modules or lists of modules are found by name, so
- * `parameters()` needs no registration: a block's `attention.qProj.weight` is called just that.
+ * `parameters()` needs no registration: a block's `attention.qProj.weight` is called just that. What is reachable under
+ * several names, such as a shared weight, counts once, under the first.
  */
 export abstract class Module {
   /** Every parameter by its dotted path, in the order of the fields. */
   parameters(): Map<string, Parameter> {
     const found = new Map<string, Parameter>();
-    collect(this, "", found);
+    collect(this, "", found, new Set());
     return found;
   }
 }
 
-function collect(value: unknown, path: string, into: Map<string, Parameter>): void {
+function collect(value: unknown, path: string, into: Map<string, Parameter>, seen: Set<unknown>): void {
+  if (seen.has(value)) return;
   if (value instanceof Parameter) {
+    seen.add(value);
     into.set(path, value);
   } else if (value instanceof Module || Array.isArray(value)) {
-    for (const [name, child] of Object.entries(value)) collect(child, path === "" ? name : `${path}.${name}`, into);
+    seen.add(value);
+    for (const [name, child] of Object.entries(value))
+      collect(child, path === "" ? name : `${path}.${name}`, into, seen);
   }
 }
 

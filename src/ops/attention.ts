@@ -40,8 +40,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   kernels().attention(out, logSumExp, q.data, k.data, v.data, sizes, scale, 0, batch * nHeads);
   return record("attention", out, q.shape, [q, k, v], (gradOut) => {
     const gradQ = allocate(q.size);
-    const gradK = allocateZeros(k.size); // rows beyond keyLen stay 0
-    const gradV = allocateZeros(v.size);
+    const gradK = allocate(k.size); // the kernel writes rows beyond keyLen as 0
+    const gradV = allocate(v.size);
     kernels().attentionBackward(
       gradQ,
       gradK,

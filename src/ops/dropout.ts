@@ -18,7 +18,7 @@ export interface DropoutOptions {
 /** Zeroes each element with probability p and scales the others by 1 / (1 - p), so the mean stays (Srivastava et al. 2014). */
 export function dropout(x: Tensor, options: DropoutOptions): Tensor {
   checkOptions("dropout", options, ["p", "random"]);
-  const { p, random } = options;
+  const { p, random } = options ?? {};
   checkNumber("dropout", "p", p, 0, 1 - 1e-6);
   if (typeof random?.uniform !== "function")
     throw new ConfigError("dropout: needs a Random, e.g. dropout(x, { p: 0.1, random: new Random(1) })");

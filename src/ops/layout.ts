@@ -67,7 +67,7 @@ export interface SliceOptions {
 }
 
 /** A range of one axis. A slice of the first axis is a view, others copy. */
-export function slice(x: Tensor, options: SliceOptions): Tensor {
+export function slice(x: Tensor, options: SliceOptions = {}): Tensor {
   checkOptions("slice", options, ["axis", "start", "end"]);
   const axis = resolveAxis("slice", options.axis ?? 0, x.shape.length);
   const { outer, length, inner } = viewAtAxis(x.shape, axis);

@@ -1,8 +1,9 @@
 /** heed/tensor: tensors, automatic differentiation, and the operations on them. */
 export { backend } from "../backend/current.ts";
+export type { BackendName, BackendOptions, BackendSwitch } from "../backend/current.ts";
 export type { BackendInfo } from "../backend/backend.ts";
 export { Tensor } from "../tensor/tensor.ts";
-export type { NestedArray } from "../tensor/tensor.ts";
+export type { GradientNode, NestedArray } from "../tensor/tensor.ts";
 export { alike, arange, full, ones, randn, tensor, zeros } from "../tensor/create.ts";
 export type { TensorOptions } from "../tensor/create.ts";
 export { scope } from "../tensor/scope.ts";
@@ -38,6 +39,7 @@ export {
   AbortError,
   ConfigError,
   DisposedError,
+  DivergedError,
   FileError,
   FormatError,
   HeedError,

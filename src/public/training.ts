@@ -9,5 +9,6 @@ export { clipFactor, gradientNorm } from "../training/clip.ts";
 export { evaluate } from "../training/evaluate.ts";
 export type { EvaluateOptions } from "../training/evaluate.ts";
 export { Training, train } from "../training/train.ts";
+export type { TrainingSettings } from "../training/settings.ts";
 export type { TrainOptions, TrainStep, TrainingState } from "../training/train.ts";
 export { decodeCheckpoint, encodeCheckpoint, loadCheckpoint, saveCheckpoint } from "../training/checkpoint.ts";

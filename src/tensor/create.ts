@@ -2,7 +2,7 @@
 import { ConfigError, ShapeError, checkOptions } from "../errors.ts";
 import { Random } from "../random.ts";
 import { allocate, allocateZeros } from "./scope.ts";
-import { checkShape, formatShape, sizeOf } from "./shape.ts";
+import { checkShape, formatShape, sameShape, sizeOf } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 import type { NestedArray } from "./tensor.ts";
 
@@ -33,8 +33,9 @@ export function tensor(
 ): Tensor {
   if (shape !== undefined && !Array.isArray(shape)) return tensor(data, undefined, shape as TensorOptions);
   checkOptions("tensor", options, OPTIONS);
-  const numbers: number[] = [];
-  const found = flatten(data as NestedArray | ArrayLike<number>, numbers);
+  const { numbers, found } = ArrayBuffer.isView(data)
+    ? { numbers: data as ArrayLike<number>, found: [(data as ArrayLike<number>).length] }
+    : read(data);
   const target = (shape as readonly number[] | undefined) ?? found;
   checkShape("tensor", target);
   if (sizeOf(target) !== numbers.length) {
@@ -48,11 +49,19 @@ export function tensor(
   return new Tensor(copy, [...target], options?.requiresGrad ?? false);
 }
 
+const SCALAR: number[] = [];
+
+function read(data: NestedArray | ArrayLike<number>): { numbers: number[]; found: number[] } {
+  const numbers: number[] = [];
+  const found = flatten(data, numbers);
+  return { numbers, found };
+}
+
 /** Appends the numbers of `data` to `into` and returns its shape; uneven lists throw. */
 function flatten(data: NestedArray | ArrayLike<number>, into: number[]): number[] {
   if (typeof data === "number") {
     into.push(data);
-    return [];
+    return SCALAR;
   }
   if (data === null || typeof data !== "object" || typeof (data as ArrayLike<number>).length !== "number") {
     throw new ShapeError(
@@ -62,7 +71,7 @@ function flatten(data: NestedArray | ArrayLike<number>, into: number[]): number[
   let inner: number[] | null = null;
   for (let i = 0; i < data.length; i++) {
     const shape = flatten(data[i] as NestedArray, into);
-    if (inner !== null && formatShape(inner) !== formatShape(shape)) {
+    if (inner !== null && inner !== shape && !sameShape(inner, shape)) {
       throw new ShapeError(
         `tensor: nested lists are uneven: item 0 is ${formatShape(inner)}, item ${i} is ${formatShape(shape)}`,
       );
@@ -122,12 +131,13 @@ export function randn(shape: readonly number[], source: Random | number = 0, opt
 }
 
 /** The numbers from `start` on, in steps of `step`, up to but without `end`: `arange(4)` and `arange(0, 4)` are [0, 1, 2, 3]. */
-export function arange(start: number, end?: number, step = 1): Tensor {
-  if (end === undefined) return arange(0, start, step);
+export function arange(start: number, end?: number, step = 1, options?: TensorOptions): Tensor {
+  checkOptions("arange", options, OPTIONS);
+  if (end === undefined) return arange(0, start, step, options);
   const length = Math.max(0, Math.ceil((end - start) / step));
   if (!Number.isFinite(length))
     throw new ConfigError(`arange: start, end and step must be finite and step not 0, got ${start}, ${end}, ${step}`);
   const data = allocate(length);
   for (let i = 0; i < length; i++) data[i] = start + i * step;
-  return new Tensor(data, [length]);
+  return new Tensor(data, [length], options?.requiresGrad ?? false);
 }

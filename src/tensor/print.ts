@@ -11,9 +11,10 @@ export function formatTensor(data: Float32Array, shape: readonly number[]): stri
     const inner = stride / shape[axis];
     const item = (index: number) => build(axis + 1, start + index * inner, inner);
     const length = shape[axis];
-    const indices = Array.from({ length }, (_, index) => index);
-    if (length <= 2 * EDGE) return `[${indices.map(item).join(", ")}]`;
-    return `[${indices.slice(0, EDGE).map(item).join(", ")}, … ${indices.slice(-EDGE).map(item).join(", ")}]`;
+    const items = (from: number, to: number): string =>
+      Array.from({ length: to - from }, (_, i) => item(from + i)).join(", ");
+    if (length <= 2 * EDGE) return `[${items(0, length)}]`;
+    return `[${items(0, EDGE)}, … ${items(length - EDGE, length)}]`;
   };
   return `Tensor ${formatShape(shape)} ${build(0, 0, data.length)}`;
 }

@@ -14,9 +14,14 @@ interface Scope {
   readonly gradientOwners: Set<Tensor>;
 }
 
+/** Free arrays by length. */
+type Pool = Map<number, Float32Array[]>;
+
 let active: Scope | null = null;
-/** Free arrays by length: what the last outermost scope used, and no more. */
-let pool = new Map<number, Float32Array[]>();
+/** What may be lent while a scope is open. */
+let pool: Pool = new Map();
+/** What the last outermost scope used. Held weakly: steps in a row find it, and the collector takes it after the last. */
+let rested = new WeakRef<Pool>(pool);
 /** Everything lent since the outermost scope began. */
 let lent: Float32Array[] = [];
 
@@ -67,12 +72,15 @@ export function trackGradient(owner: Tensor): void {
  */
 export function scope<T>(fn: () => T): T {
   const opened: Scope = { parent: active, tensors: [], arrays: [], gradientOwners: new Set() };
+  if (active === null) pool = rested.deref() ?? new Map();
   active = opened;
   const kept = new Set<Tensor>();
   try {
     const result = fn();
-    if (result instanceof Promise)
+    if (result instanceof Promise) {
+      result.catch(() => {}); // its own failure has nobody else to hear it
       throw new ConfigError("scope: fn must be synchronous, got a promise; a scope never spans an await");
+    }
     collectTensors(result, kept);
     return result;
   } finally {
@@ -104,12 +112,14 @@ function close(closing: Scope, kept: Set<Tensor>): void {
     else if (closing.parent !== null) giveBack(pool, array);
   }
   if (closing.parent !== null) return;
+  const used: Pool = new Map();
+  for (const array of new Set(lent)) if (!survivingBuffers.has(array.buffer)) giveBack(used, array);
+  rested = new WeakRef(used);
   pool = new Map();
-  for (const array of new Set(lent)) if (!survivingBuffers.has(array.buffer)) giveBack(pool, array);
   lent = [];
 }
 
-function giveBack(target: Map<number, Float32Array[]>, array: Float32Array): void {
+function giveBack(target: Pool, array: Float32Array): void {
   const list = target.get(array.length);
   if (list === undefined) target.set(array.length, [array]);
   else list.push(array);

@@ -83,9 +83,10 @@ export class Tensor {
    */
   backward(gradOut?: Tensor): void {
     if (this.node === null) {
+      void this.data; // a released tensor says so
       const why = this.requiresGrad
         ? "it is a leaf: nothing was computed from it here"
-        : "no input of its computation requires a gradient";
+        : "no input of its computation requires a gradient, or it left a scope or noGrad";
       throw new ConfigError(`backward: tensor ${formatShape(this.shape)} has no graph: ${why}`, { shape: this.shape });
     }
     this.node.backpropagate(this, gradOut);

@@ -7,11 +7,12 @@ import { FormatError, TokenizerError } from "../errors.ts";
 import { byteSymbols } from "./byte-level.ts";
 import { byteTokenName, readDecoder } from "./decode.ts";
 import { Heap } from "./heap.ts";
-import { Normalizer } from "./normalize.ts";
+import { readNormalizer } from "./normalize.ts";
 import { PairMap } from "./pair-map.ts";
-import { type Model, Pipeline, type PipelineParts } from "./pipeline.ts";
+import { type Model, Pipeline } from "./pipeline.ts";
+import { readPostProcessor } from "./post-process.ts";
 import { BYTE_LEVEL_JSON, readPreTokenizer } from "./pre-tokenize.ts";
-import { specialToken } from "./special.ts";
+import { type AddedToken, specialToken } from "./special.ts";
 import { type BPETrainOptions, type Merge, learnBPE } from "./train.ts";
 
 /** What a BPE model knows. */
@@ -20,14 +21,25 @@ export interface BPEModelParts {
   readonly vocab: ReadonlyMap<string, number>;
   /** In the order in which they were learnt: earlier ones are applied first. */
   readonly merges: readonly Merge[];
-  /** Whether the symbols are bytes (spelt as in `byte-level.ts`) or characters. */
-  readonly byteLevel: boolean;
   /** The token for what the vocabulary lacks; without one, that is an error. */
   readonly unkToken?: string;
   /** Whether neighbouring unknown characters make one unknown token. */
   readonly fuseUnk?: boolean;
   /** Whether a character that the vocabulary lacks is written as its bytes, `<0x00>` to `<0xFF>`. */
   readonly byteFallback?: boolean;
+}
+
+/** What a BPE tokenizer is made of. Its stages are given as the parts of a `tokenizer.json`; left out, one does nothing. */
+export interface BPEParts extends BPEModelParts {
+  readonly addedTokens: readonly AddedToken[];
+  /** The `normalizer`: null, Prepend, Replace (of a string), or a Sequence of these. */
+  readonly normalizer?: unknown;
+  /** The `pre_tokenizer`: null (the symbols are characters) or ByteLevel (they are bytes). */
+  readonly preTokenizer?: unknown;
+  /** The `post_processor`: null, ByteLevel, or TemplateProcessing. */
+  readonly postProcessor?: unknown;
+  /** The `decoder`: ByteLevel, Fuse, or a Sequence of Replace, ByteFallback, Fuse and Strip in this order. */
+  readonly decoder: unknown;
 }
 
 /** Up to this many symbols the textbook loop is faster than the heap: twice at 6 symbols, even at about 40. */
@@ -39,16 +51,21 @@ const CACHE_LENGTH = 24;
 /** Cuts a piece of text into symbols and merges them. */
 export class BPEModel implements Model {
   readonly #parts: BPEModelParts;
+  readonly #byteLevel: boolean;
   readonly #ranks: PairMap; // pair of ids → rank, the place in the list of merges
   readonly #merged: Int32Array; // rank → the id that the pair becomes
   readonly #unkId: number | undefined;
   readonly #symbolIds = new Map<string, readonly number[]>();
   readonly #cache = new Map<string, readonly number[]>();
 
-  /** @throws FormatError if a merge or the unknown token is not in the vocabulary */
-  constructor(parts: BPEModelParts) {
+  /**
+   * @param byteLevel whether the symbols are bytes (spelt as in `byte-level.ts`) or characters
+   * @throws FormatError if a merge or the unknown token is not in the vocabulary
+   */
+  constructor(parts: BPEModelParts, byteLevel: boolean) {
     const { vocab, merges, unkToken } = parts;
     this.#parts = parts;
+    this.#byteLevel = byteLevel;
     this.#unkId = unkToken === undefined ? undefined : vocab.get(unkToken);
     if (unkToken !== undefined && this.#unkId === undefined) {
       throw new FormatError(`tokenizer.json: model.unk_token ${JSON.stringify(unkToken)} is not in model.vocab`, {
@@ -153,7 +170,8 @@ export class BPEModel implements Model {
   #symbolsOf(character: string, at: number): readonly number[] {
     const known = this.#symbolIds.get(character);
     if (known !== undefined) return known;
-    const { vocab, byteLevel, byteFallback } = this.#parts;
+    const { vocab, byteFallback } = this.#parts;
+    const byteLevel = this.#byteLevel;
     const own = byteLevel ? undefined : vocab.get(character);
     let ids: (number | undefined)[] = [own];
     if (own === undefined && (byteLevel || byteFallback)) {
@@ -251,12 +269,22 @@ export class BPETokenizer extends Pipeline {
   readonly merges: readonly Merge[];
   readonly #model: BPEModel;
 
-  /** Most callers want `BPETokenizer.train` or `tokenizerFromJSON`. */
-  constructor(parts: Omit<PipelineParts, "vocab" | "model">, modelParts: BPEModelParts) {
-    const model = new BPEModel(modelParts);
-    super({ ...parts, vocab: modelParts.vocab, model });
+  /**
+   * Most callers want `BPETokenizer.train` or `tokenizerFromJSON`.
+   *
+   * @throws FormatError if parts are malformed or do not fit together
+   * @throws TokenizerError if a part is of a type that heed does not support; the message names it
+   */
+  constructor(parts: BPEParts) {
+    const { vocab, merges, addedTokens } = parts;
+    const preTokenizer = readPreTokenizer(parts.preTokenizer);
+    const normalizer = readNormalizer(parts.normalizer);
+    const postProcessor = readPostProcessor(parts.postProcessor);
+    const decoder = readDecoder(parts.decoder);
+    const model = new BPEModel(parts, preTokenizer.byteLevel);
+    super({ vocab, addedTokens, normalizer, preTokenizer, model, postProcessor, decoder });
     this.#model = model;
-    this.merges = modelParts.merges;
+    this.merges = merges;
   }
 
   /**
@@ -270,14 +298,8 @@ export class BPETokenizer extends Pipeline {
   static train(text: string | Iterable<string>, o: BPETrainOptions): BPETokenizer {
     const { vocab, merges } = learnBPE(text, o);
     const addedTokens = (o.specialTokens ?? []).map((content) => specialToken(content, vocab.get(content) as number));
-    const parts = {
-      addedTokens,
-      normalizer: new Normalizer(null, []),
-      preTokenizer: readPreTokenizer(BYTE_LEVEL_JSON),
-      postProcessor: { json: BYTE_LEVEL_JSON, before: [], after: [] },
-      decoder: readDecoder(BYTE_LEVEL_JSON),
-    };
-    return new BPETokenizer(parts, { vocab, merges, byteLevel: true });
+    const byteLevel = { preTokenizer: BYTE_LEVEL_JSON, postProcessor: BYTE_LEVEL_JSON, decoder: BYTE_LEVEL_JSON };
+    return new BPETokenizer({ vocab, merges, addedTokens, ...byteLevel });
   }
 
   /**

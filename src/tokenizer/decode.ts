@@ -3,7 +3,7 @@
  * space that a normalizer may have put in front.
  */
 import { malformed, readArray, readInteger, readObject, readString, unsupported } from "./json.ts";
-import { readReplace } from "./normalize.ts";
+import { type Replacement, checkGrowth, readReplace } from "./normalize.ts";
 import { symbolsToBytes } from "./byte-level.ts";
 
 /** How the spelling of a token in the vocabulary becomes bytes, and what is taken off the front of the text. */
@@ -47,7 +47,7 @@ export function readDecoder(json: unknown): Decoder {
 
 function readSequence(json: object, parts: readonly unknown[]): Decoder {
   const order = ["Replace", "ByteFallback", "Fuse", "Strip"];
-  const replaces: { pattern: string; content: string }[] = [];
+  const replaces: Replacement[] = [];
   const types = new Set<unknown>();
   let strip = NO_STRIP;
   let stage = 0;
@@ -69,6 +69,7 @@ function readSequence(json: object, parts: readonly unknown[]): Decoder {
     }
   }
   if (!types.has("Fuse")) throw unsupported("decoder.decoders without", "Fuse", "a Sequence with Fuse");
+  checkGrowth(replaces, "decoder");
   const bytes = (spelling: string): Uint8Array => {
     const text = replaces.reduce((result, { pattern, content }) => result.split(pattern).join(content), spelling);
     const byte = types.has("ByteFallback") ? BYTE_TOKEN.exec(text) : null;

@@ -1,5 +1,5 @@
 /** Reading fields of an untrusted `tokenizer.json`: every reader names the place, what it expected, and what it found. */
-import { FormatError, TokenizerError } from "../errors.ts";
+import { FormatError, TokenizerError, describeValue } from "../errors.ts";
 
 /** A JSON object whose fields are not yet checked. */
 export type JSONObject = Record<string, unknown>;
@@ -7,19 +7,12 @@ export type JSONObject = Record<string, unknown>;
 /** Ids above this are taken for damage: the largest public vocabularies have about 2^18 entries. */
 export const MAX_ID: number = 2 ** 24 - 1;
 
-/** What a value is, in a message: `"text"`, `-1`, `null`, `an array`. */
-export function describeValue(value: unknown): string {
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  return typeof value === "object" && value !== null ? "an object" : String(value);
-}
+/** Real files nest a stage about six deep; beyond some thousands, neither a copy nor `JSON.stringify` would succeed. */
+const MAX_DEPTH = 32;
 
 /** The error for a field that is missing or of the wrong kind. */
 export function malformed(where: string, expected: string, got: unknown): FormatError {
-  return new FormatError(
-    `tokenizer.json: ${where} must be ${expected}, got ${got === undefined ? "nothing" : describeValue(got)}`,
-    { where },
-  );
+  return new FormatError(`tokenizer.json: ${where} must be ${expected}, got ${describeValue(got)}`, { where });
 }
 
 /** The error for a well-formed part that heed cannot run. */
@@ -62,4 +55,14 @@ export function readInteger(value: unknown, where: string, max: number = MAX_ID)
     throw malformed(where, `an integer from 0 to ${max}`, value);
   }
   return value as number;
+}
+
+/** Refuses a value that is nested too deeply to be copied and written again, with a FormatError. */
+export function checkDepth(value: unknown, where: string, levels: number = MAX_DEPTH): void {
+  if (typeof value !== "object" || value === null) return;
+  if (levels === 0)
+    throw new FormatError(`tokenizer.json: ${where} is nested too deeply; at most ${MAX_DEPTH} levels are allowed`, {
+      where,
+    });
+  for (const item of Object.values(value)) checkDepth(item, where, levels - 1);
 }

@@ -3,6 +3,7 @@
  * write every space as "▁". So that offsets still point into the original text, a normalizer can carry along, for
  * each UTF-16 unit of its output, the stretch of the original that the unit came from.
  */
+import { FormatError } from "../errors.ts";
 import { type JSONObject, readArray, readObject, readString, unsupported } from "./json.ts";
 
 /** A text under way through the pipeline. */
@@ -12,8 +13,17 @@ export interface Aligned {
   readonly spans?: readonly number[];
 }
 
-/** One rewriting step: a prefix, or a string and what takes its place. */
-type Step = { readonly prepend: string } | { readonly pattern: string; readonly content: string };
+/** A string and what takes its place. */
+export interface Replacement {
+  readonly pattern: string;
+  readonly content: string;
+}
+
+/** One rewriting step: a prefix, or a replacement. */
+type Step = { readonly prepend: string } | Replacement;
+
+/** Replacements one after the other multiply: 26 times "a" → "aa" would make 2^26 letters of each one. */
+const MAX_GROWTH = 64;
 
 /** The first stage of a tokenizer: text in, text out. */
 export class Normalizer {
@@ -69,12 +79,18 @@ function replace({ text, spans }: Aligned, pattern: string, content: string): Al
 export function readNormalizer(json: unknown): Normalizer {
   if (json === null || json === undefined) return new Normalizer(null, []);
   const spec = readObject(json, "normalizer");
-  if (spec.type !== "Sequence") return new Normalizer(spec, [readStep(spec, "normalizer")]);
-  const parts = readArray(spec.normalizers, "normalizer.normalizers");
-  return new Normalizer(
-    spec,
-    parts.map((part, i) => readStep(readObject(part, `normalizer.normalizers[${i}]`), `normalizer.normalizers[${i}]`)),
+  const steps =
+    spec.type === "Sequence"
+      ? readArray(spec.normalizers, "normalizer.normalizers").map((part, i) => {
+          const where = `normalizer.normalizers[${i}]`;
+          return readStep(readObject(part, where), where);
+        })
+      : [readStep(spec, "normalizer")];
+  checkGrowth(
+    steps.filter((step) => "pattern" in step),
+    "normalizer",
   );
+  return new Normalizer(spec, steps);
 }
 
 function readStep(spec: JSONObject, where: string): Step {
@@ -84,9 +100,22 @@ function readStep(spec: JSONObject, where: string): Step {
 }
 
 /** Reads a Replace part, which normalizers and decoders share; its pattern must be a plain string. */
-export function readReplace(spec: JSONObject, where: string): { pattern: string; content: string } {
+export function readReplace(spec: JSONObject, where: string): Replacement {
   const pattern = readObject(spec.pattern, `${where}.pattern`);
   if (!("String" in pattern)) throw unsupported(`${where}.pattern of kind`, Object.keys(pattern)[0], "String");
   const content = spec.content === "" ? "" : readString(spec.content, `${where}.content`);
   return { pattern: readString(pattern.String, `${where}.pattern.String`), content };
+}
+
+/** Refuses replacements that, one after the other, could make a text more than 64 times as long, with a FormatError. */
+export function checkGrowth(replacements: readonly Replacement[], where: string): void {
+  const growth = replacements.reduce(
+    (product, { pattern, content }) => product * Math.max(1, content.length / pattern.length),
+    1,
+  );
+  if (growth <= MAX_GROWTH) return;
+  throw new FormatError(
+    `tokenizer.json: the replacements of ${where} could make a text ${growth} times as long; at most ${MAX_GROWTH} times is allowed`,
+    { where, growth },
+  );
 }

@@ -116,7 +116,10 @@ class Matcher {
   readonly #found = new Map<string, AddedToken>();
 
   constructor(list: readonly AddedToken[], normalizer: Normalizer | undefined) {
-    for (const added of list) this.#found.set(normalizer?.normalize(added.content).text ?? added.content, added);
+    for (const added of list) {
+      const content = normalizer?.normalize(added.content).text ?? added.content;
+      if (content !== "") this.#found.set(content, added); // nothing at all would match everywhere, without end
+    }
     const contents = [...this.#found.keys()].sort((a, b) => b.length - a.length); // an alternation takes its first match
     const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
     if (escaped.length > 0) this.#pattern = new RegExp(escaped.join("|"), "gu");
@@ -151,6 +154,9 @@ function isWhite(character: string): boolean {
   return /\p{White_Space}/u.test(character);
 }
 
+/** Characters of an added token: it becomes a part of a regular expression, and those have limits. */
+const MAX_LENGTH = 4096;
+
 /**
  * Reads the `added_tokens` of a `tokenizer.json`.
  *
@@ -165,6 +171,11 @@ export function readAddedTokens(json: unknown): AddedToken[] {
     const spec = readObject(item, where);
     const id = readInteger(spec.id, `${where}.id`);
     const content = readString(spec.content, `${where}.content`);
+    if (content.length > MAX_LENGTH)
+      throw new FormatError(
+        `tokenizer.json: ${where}.content has ${content.length} characters, at most ${MAX_LENGTH} are allowed`,
+        { id },
+      );
     const flag = (name: string, fallback = false): boolean => readBoolean(spec[name], `${where}.${name}`, fallback);
     const special = flag("special");
     if (flag("single_word")) throw unsupported(`${where}.single_word`, true, "false");

@@ -5,9 +5,9 @@
 import { FormatError } from "../errors.ts";
 import { type BPEModelParts, BPETokenizer } from "./bpe.ts";
 import { CharTokenizer } from "./char.ts";
-import { readDecoder } from "./decode.ts";
 import {
   type JSONObject,
+  checkDepth,
   malformed,
   readArray,
   readBoolean,
@@ -16,9 +16,6 @@ import {
   readString,
   unsupported,
 } from "./json.ts";
-import { readNormalizer } from "./normalize.ts";
-import { readPostProcessor } from "./post-process.ts";
-import { readPreTokenizer } from "./pre-tokenize.ts";
 import { readAddedTokens } from "./special.ts";
 import type { Merge } from "./train.ts";
 
@@ -40,26 +37,22 @@ export function tokenizerFromJSON(json: object | string): BPETokenizer | CharTok
   const modelSpec = readObject(spec.model, "model");
   if (modelSpec.type !== undefined && modelSpec.type !== "BPE")
     throw unsupported("model of type", modelSpec.type, "BPE");
-  const preTokenizer = readPreTokenizer(spec.pre_tokenizer);
-  const parts = {
-    addedTokens: readAddedTokens(spec.added_tokens),
-    normalizer: readNormalizer(spec.normalizer),
-    preTokenizer,
-    postProcessor: readPostProcessor(spec.post_processor),
-    decoder: readDecoder(spec.decoder),
-  };
-  const model = readModel(modelSpec, preTokenizer.byteLevel);
-  const added = new Set(parts.addedTokens.map(({ content }) => content));
+  const { normalizer, pre_tokenizer: preTokenizer, post_processor: postProcessor, decoder } = spec;
+  for (const name of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) checkDepth(spec[name], name);
+  const addedTokens = readAddedTokens(spec.added_tokens);
+  const model = readModel(modelSpec);
+  const added = new Set(addedTokens.map(({ content }) => content));
   const isChar =
-    spec.normalizer == null &&
-    spec.pre_tokenizer == null &&
-    spec.post_processor == null &&
-    readObject(spec.decoder, "decoder").type === "Fuse" &&
+    normalizer == null &&
+    preTokenizer == null &&
+    postProcessor == null &&
+    (decoder as JSONObject | null | undefined)?.type === "Fuse" &&
     model.merges.length === 0 &&
     !model.unkToken &&
     !model.byteFallback &&
     [...model.vocab.keys()].every((spelling) => added.has(spelling) || [...spelling].length === 1);
-  return isChar ? new CharTokenizer(model.vocab, parts.addedTokens) : new BPETokenizer(parts, model);
+  if (isChar) return new CharTokenizer(model.vocab, addedTokens);
+  return new BPETokenizer({ ...model, addedTokens, normalizer, preTokenizer, postProcessor, decoder });
 }
 
 function parse(json: string): unknown {
@@ -70,7 +63,7 @@ function parse(json: string): unknown {
   }
 }
 
-function readModel(spec: JSONObject, byteLevel: boolean): BPEModelParts {
+function readModel(spec: JSONObject): BPEModelParts {
   for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) {
     if (spec[name]) throw unsupported(`model.${name}`, spec[name], "null");
   }
@@ -85,7 +78,7 @@ function readModel(spec: JSONObject, byteLevel: boolean): BPEModelParts {
   const byteFallback = readBoolean(spec.byte_fallback, "model.byte_fallback", false);
   const unkToken =
     spec.unk_token === undefined || spec.unk_token === null ? undefined : readString(spec.unk_token, "model.unk_token");
-  return { vocab, merges, byteLevel, unkToken, fuseUnk, byteFallback };
+  return { vocab, merges, unkToken, fuseUnk, byteFallback };
 }
 
 /** A merge is written "a b", or ["a", "b"] in files since 2024. */

@@ -1,13 +1,15 @@
 /**
  * A training put away and taken up again, bit for bit. One safetensors file holds the parameters, AdamW's running means
- * and, in its metadata, the step and the states of the random generators.
+ * and, in its metadata, the step, the states of the random generators and the settings.
  */
-import { ConfigError, FileError, FormatError } from "../errors.ts";
+import { ConfigError, FileError, FormatError, describeValue } from "../errors.ts";
 import { writeFolder } from "../formats/folder.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { NamedArray, SafetensorsFile } from "../formats/safetensors.ts";
 import { openSource } from "../formats/source.ts";
 import type { RandomState } from "../random.ts";
+import { isTrainingSettings } from "./settings.ts";
+import type { TrainingSettings } from "./settings.ts";
 import type { TrainingState } from "./train.ts";
 
 /** The file of a checkpoint, in a folder that may also hold the model. */
@@ -28,6 +30,8 @@ const FORMAT = "heed-checkpoint-1";
  * @throws FileError if the folder cannot be written; an older checkpoint in it is then unchanged
  */
 export async function saveCheckpoint(state: TrainingState, target: string | Map<string, Uint8Array>): Promise<void> {
+  if (!(state?.parameters instanceof Map) || !(state.optimizer?.m instanceof Map))
+    throw new ConfigError("saveCheckpoint: the first argument must be the state of a training; pass training.state()");
   const bytes = encodeCheckpoint(state);
   if (target instanceof Map) target.set(FILE, bytes);
   else if (typeof target === "string")
@@ -39,7 +43,8 @@ export async function saveCheckpoint(state: TrainingState, target: string | Map<
 }
 
 /**
- * Loads what `saveCheckpoint` saved; `train(model, tokens, { ...options, resume })` goes on from it.
+ * Loads what `saveCheckpoint` saved; `train(model, tokens, { ...options, resume })` goes on from it, with the same
+ * options.
  *
  * @throws FileError if there is no checkpoint, FormatError if it is damaged
  */
@@ -53,13 +58,18 @@ export async function loadCheckpoint(source: string | ReadonlyMap<string, Uint8A
 }
 
 /** A training state as the bytes of one file. */
-export function encodeCheckpoint({ parameters, optimizer, batchRandom, dropoutRandom }: TrainingState): Uint8Array {
+export function encodeCheckpoint(state: TrainingState): Uint8Array {
+  const { settings, parameters, optimizer, batchRandom, dropoutRandom } = state;
   const tensors = new Map<string, NamedArray>();
   for (const [group, arrays] of Object.entries({ parameters, m: optimizer.m, v: optimizer.v })) {
     for (const [name, data] of arrays) tensors.set(`${group}/${name}`, { shape: [data.length], data });
   }
   const progress = { step: optimizer.step, batchRandom, dropoutRandom };
-  return writeSafetensors(tensors, { format: FORMAT, progress: JSON.stringify(progress) });
+  return writeSafetensors(tensors, {
+    format: FORMAT,
+    progress: JSON.stringify(progress),
+    settings: JSON.stringify(settings),
+  });
 }
 
 /**
@@ -76,8 +86,9 @@ export function decodeCheckpoint(bytes: Uint8Array, name = "checkpoint"): Traini
       { format: file.metadata.format },
     );
   }
-  const { step, batchRandom, dropoutRandom } = readProgress(file.metadata.progress, name);
+  const { step, batchRandom, dropoutRandom } = readProgress(file, name);
   return {
+    settings: readSettings(file, name),
     parameters: readGroup(file, "parameters"),
     optimizer: { step, m: readGroup(file, "m"), v: readGroup(file, "v") },
     batchRandom,
@@ -91,19 +102,30 @@ function readGroup(file: SafetensorsFile, group: string): Map<string, Float32Arr
   return new Map(names.map((name) => [name.slice(prefix.length), file.tensor(name).data.slice()]));
 }
 
+function readMetadata({ metadata }: SafetensorsFile, key: string, name: string): unknown {
+  try {
+    return JSON.parse(metadata[key] ?? "");
+  } catch {
+    throw new FormatError(`${name}: metadata "${key}" is not JSON`);
+  }
+}
+
+function readSettings(file: SafetensorsFile, name: string): TrainingSettings {
+  const settings = readMetadata(file, "settings", name);
+  if (isTrainingSettings(settings)) return settings;
+  throw new FormatError(
+    `${name}: metadata "settings" needs the settings that a training of this version has, got ${describeValue(settings)}`,
+  );
+}
+
 function readProgress(
-  text: string | undefined,
+  file: SafetensorsFile,
   name: string,
 ): { step: number; batchRandom: RandomState; dropoutRandom: RandomState } {
-  let progress: unknown;
-  try {
-    progress = JSON.parse(text ?? "");
-  } catch {
-    throw new FormatError(`${name}: metadata "progress" is not JSON`);
-  }
-  const { step, batchRandom, dropoutRandom } = (progress ?? {}) as Record<string, unknown>;
+  const progress = readMetadata(file, "progress", name) ?? {};
+  const { step, batchRandom, dropoutRandom } = progress as Record<string, unknown>;
   if (!Number.isSafeInteger(step) || (step as number) < 0)
-    throw new FormatError(`${name}: metadata "progress" needs a step, got ${JSON.stringify(step)}`);
+    throw new FormatError(`${name}: metadata "progress" needs a step, got ${describeValue(step)}`);
   return {
     step: step as number,
     batchRandom: readRandom(batchRandom, name),
@@ -115,6 +137,6 @@ function readRandom(state: unknown, name: string): RandomState {
   if (Array.isArray(state) && state.length === 4 && state.every((word) => Number.isInteger(word)))
     return state as unknown as RandomState;
   throw new FormatError(
-    `${name}: metadata "progress" needs random states of four whole numbers, got ${JSON.stringify(state)}`,
+    `${name}: metadata "progress" needs random states of four whole numbers, got ${describeValue(state)}`,
   );
 }

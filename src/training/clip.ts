@@ -3,10 +3,11 @@ import { SUM_CHUNK } from "../backend/backend.ts";
 import { kernels } from "../backend/current.ts";
 import type { Parameter } from "../nn/module.ts";
 
-/** The Euclidean norm of all gradients together. */
-export function gradientNorm(parameters: Iterable<Parameter>): number {
+/** The Euclidean norm of all gradients together, of a list of parameters or of a Map as `model.parameters()` gives it. */
+export function gradientNorm(parameters: Iterable<Parameter> | ReadonlyMap<string, Parameter>): number {
   let total = 0;
-  for (const { grad } of parameters) {
+  for (const each of parameters) {
+    const { grad } = Array.isArray(each) ? each[1] : each;
     if (grad === null) continue;
     const partials = new Float64Array(Math.ceil(grad.size / SUM_CHUNK));
     kernels().sumSquares(partials, grad.data, grad.size, 0, partials.length);

@@ -5,7 +5,7 @@ import type { Transformer } from "../model/transformer.ts";
 import { crossEntropy } from "../ops/cross-entropy.ts";
 import { scope } from "../tensor/scope.ts";
 import { turns } from "../turn.ts";
-import { batchAt, checkTokens } from "./data.ts";
+import { batchAt, checkModel, checkTokens } from "./data.ts";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
@@ -22,13 +22,15 @@ export interface EvaluateOptions {
 /**
  * The mean negative log-probability per token, in nats, over consecutive windows that do not overlap.
  *
- * @throws ConfigError if there are too few tokens for one window, or one is not in the vocabulary
+ * @throws ConfigError if there are too few tokens for one window, or one is not in the vocabulary; AbortError if it was
+ * stopped through `signal`
  */
 export async function evaluate(
   model: Transformer,
   tokens: ArrayLike<number>,
   options: EvaluateOptions = {},
 ): Promise<number> {
+  checkModel("evaluate", model);
   checkOptions("evaluate", options, ["seqLen", "batchSize", "maxWindows", "signal"]);
   const { seqLen = model.config.contextLength, batchSize = 16, maxWindows = Infinity, signal } = options;
   checkInteger("evaluate", "seqLen", seqLen, 1, model.config.contextLength);

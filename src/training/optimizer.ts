@@ -1,6 +1,7 @@
-/** How gradients change parameters: AdamW (Loshchilov & Hutter 2017, algorithm 2). */
+/** How gradients change parameters: AdamW (Loshchilov & Hutter 2019, algorithm 2). */
 import { kernels } from "../backend/current.ts";
-import { ConfigError, checkNumber, checkOptions } from "../errors.ts";
+import { integerPower } from "../backend/math.ts";
+import { ConfigError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import type { Parameter } from "../nn/module.ts";
 
 /** Settings of AdamW. */
@@ -9,7 +10,7 @@ export interface AdamWOptions {
   beta1?: number;
   /** Decay of the mean of squared gradients. Default 0.95. */
   beta2?: number;
-  /** Keeps the division finite. Default 1e-8. */
+  /** Keeps the division finite; greater than 0. Default 1e-8. */
   eps?: number;
   /** Share of a parameter (times the learning rate) that each step takes away. Default 0.1. */
   weightDecay?: number;
@@ -27,9 +28,29 @@ interface Moments {
 
 /** The running means of every parameter, by name, and the number of steps. */
 export interface OptimizerState {
+  /** Steps taken. */
   step: number;
+  /** Mean of gradients. */
   m: Map<string, Float32Array>;
+  /** Mean of squared gradients. */
   v: Map<string, Float32Array>;
+}
+
+/**
+ * Checks settings of AdamW and fills in defaults.
+ *
+ * @throws ConfigError for unknown settings and values out of range
+ */
+export function resolveAdamW(options: AdamWOptions): Required<AdamWOptions> {
+  checkOptions("AdamW", options, ["beta1", "beta2", "eps", "weightDecay", "decay"]);
+  const { beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weightDecay = 0.1, decay = "matrices" } = options;
+  for (const [name, value] of Object.entries({ beta1, beta2 })) checkNumber("AdamW", name, value, 0, 1 - 1e-9);
+  if (!Number.isFinite(eps) || eps <= 0)
+    throw new ConfigError(`AdamW: eps must be a number finite and > 0, got ${String(eps)}`, { eps });
+  checkNumber("AdamW", "weightDecay", weightDecay, 0);
+  if (decay !== "matrices" && decay !== "all")
+    throw new ConfigError(`AdamW: decay must be "matrices" or "all", got ${String(decay)}`, { decay });
+  return { beta1, beta2, eps, weightDecay, decay };
 }
 
 /**
@@ -52,13 +73,7 @@ export class AdamW {
   #step = 0;
 
   constructor(parameters: ReadonlyMap<string, Parameter>, options: AdamWOptions = {}) {
-    checkOptions("AdamW", options, ["beta1", "beta2", "eps", "weightDecay", "decay"]);
-    const { beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weightDecay = 0.1, decay = "matrices" } = options;
-    for (const [name, value] of Object.entries({ beta1, beta2 })) checkNumber("AdamW", name, value, 0, 1 - 1e-9);
-    checkNumber("AdamW", "eps", eps, 0);
-    checkNumber("AdamW", "weightDecay", weightDecay, 0);
-    if (decay !== "matrices" && decay !== "all")
-      throw new ConfigError(`AdamW: decay must be "matrices" or "all", got ${String(decay)}`, { decay });
+    const { beta1, beta2, eps, weightDecay, decay } = resolveAdamW(options);
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#eps = eps;
@@ -128,29 +143,38 @@ export class AdamW {
     return { step: this.#step, m: copy("m"), v: copy("v") };
   }
 
-  /** Continues from a state of an optimiser over the same parameters. */
-  restore({ step, m, v }: OptimizerState): void {
-    for (const [name, moments] of this.#moments) {
-      const [first, second] = [m.get(name), v.get(name)];
-      if (first?.length !== moments.m.length || second?.length !== moments.v.length) {
-        throw new ConfigError(
-          `AdamW.restore: the state does not fit parameter "${name}" of ${moments.m.length} numbers; it belongs to another model`,
-          { name },
-        );
-      }
-      moments.m.set(first);
-      moments.v.set(second);
+  /**
+   * Continues from a state of an optimiser over the same parameters.
+   *
+   * @throws ConfigError for any other state; nothing has changed then
+   */
+  restore(state: OptimizerState): void {
+    if (!(state?.m instanceof Map && state.v instanceof Map))
+      throw new ConfigError("AdamW.restore: the state must hold a step and the Maps m and v, as AdamW.state gives it");
+    checkInteger("AdamW.restore", "step", state.step, 0);
+    for (const means of [state.m, state.v]) this.#checkMeans(means);
+    for (const [name, { m, v }] of this.#moments) {
+      m.set(state.m.get(name) as Float32Array);
+      v.set(state.v.get(name) as Float32Array);
     }
-    this.#step = step;
+    this.#step = state.step;
   }
-}
 
-/** base ^ exponent by repeated squaring: multiplications alone, so the same bits in every runtime. */
-function integerPower(base: number, exponent: number): number {
-  let result = 1;
-  for (let square = base, left = exponent; left > 0; left = Math.floor(left / 2)) {
-    if (left % 2 === 1) result *= square;
-    square *= square;
+  #checkMeans(means: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, { m }] of this.#moments) {
+      const mean: unknown = means.get(name);
+      if (mean instanceof Float32Array && mean.length === m.length) continue;
+      throw new ConfigError(
+        `AdamW.restore: the state does not fit parameter "${name}" of ${m.length} numbers; it belongs to another model`,
+        { name },
+      );
+    }
+    for (const name of means.keys()) {
+      if (this.#moments.has(name)) continue;
+      throw new ConfigError(
+        `AdamW.restore: the state has a parameter "${name}" that is not here; it belongs to another model`,
+        { name },
+      );
+    }
   }
-  return result;
 }

@@ -7,7 +7,7 @@ const PI = 3.141592653589793;
 export interface Schedule {
   /** The greatest learning rate, reached after the warm-up. */
   learningRate: number;
-  /** The learning rate at the end. */
+  /** Where the fall ends: the last step comes close to it, a step after the last would have it. */
   minLearningRate: number;
   /** Steps of linear rise from 0. */
   warmupSteps: number;

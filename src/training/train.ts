@@ -1,7 +1,7 @@
 /** Training: batch after batch, each a small correction of every parameter. */
-import { ConfigError, HeedError, checkInteger, checkNumber, checkOptions, throwIfAborted } from "../errors.ts";
+import { ConfigError, DivergedError, checkInteger, checkNumber, checkOptions, throwIfAborted } from "../errors.ts";
 import type { Transformer } from "../model/transformer.ts";
-import { assignParameters } from "../nn/init.ts";
+import { assignParameters, checkParameters } from "../nn/init.ts";
 import type { Parameter } from "../nn/module.ts";
 import { crossEntropy } from "../ops/cross-entropy.ts";
 import { Random } from "../random.ts";
@@ -10,12 +10,14 @@ import { scope } from "../tensor/scope.ts";
 import { full } from "../tensor/create.ts";
 import { turns } from "../turn.ts";
 import { clipFactor, gradientNorm } from "./clip.ts";
-import { checkTokens, sampleBatch, splitTokens } from "./data.ts";
+import { checkModel, checkTokens, sampleBatch, splitTokens } from "./data.ts";
 import { evaluate } from "./evaluate.ts";
-import { AdamW } from "./optimizer.ts";
+import { AdamW, resolveAdamW } from "./optimizer.ts";
 import type { AdamWOptions, OptimizerState } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { Schedule } from "./schedule.ts";
+import { checkSameSettings, isTrainingSettings } from "./settings.ts";
+import type { TrainingSettings } from "./settings.ts";
 
 /** Options of `train`. */
 export interface TrainOptions extends AdamWOptions {
@@ -29,7 +31,7 @@ export interface TrainOptions extends AdamWOptions {
   accumulationSteps?: number;
   /** The greatest learning rate. Default 1e-3. */
   learningRate?: number;
-  /** The learning rate at the end. Default a tenth of learningRate. */
+  /** Where the fall of the learning rate ends; the last step comes close. Default a tenth of learningRate. */
   minLearningRate?: number;
   /** Steps of linear rise at the beginning. Default a tenth of maxSteps, at most 100. */
   warmupSteps?: number;
@@ -47,7 +49,11 @@ export interface TrainOptions extends AdamWOptions {
   seed?: number;
   /** Stops the work with an AbortError; the model keeps what it has learnt. */
   signal?: AbortSignal;
-  /** Continues from a checkpoint, bit for bit. All other options must be as they were. */
+  /**
+   * Continues from a checkpoint, bit for bit. Model, tokens and all options that decide its numbers must be as they were:
+   * maxSteps too, since the learning rate depends on it. To go on with other settings, or after the last step, start a
+   * new training from the saved model.
+   */
   resume?: TrainingState;
 }
 
@@ -57,9 +63,11 @@ export interface TrainStep {
   step: number;
   /** Mean loss of the step's batches, in nats per token. */
   loss: number;
+  /** The learning rate of the step. */
   learningRate: number;
   /** Norm of the gradient before clipping. */
   gradNorm: number;
+  /** Tokens learnt from in each second of this step. */
   tokensPerSecond: number;
   /** Estimated seconds until the last step. */
   etaSeconds: number;
@@ -67,19 +75,28 @@ export interface TrainStep {
   validationLoss?: number;
 }
 
-/** Everything that the rest of a training depends on. */
+/** Everything that the rest of a training depends on, but for the tokens. */
 export interface TrainingState {
+  /** How the training was asked for; resuming must ask for the same. */
+  settings: TrainingSettings;
+  /** The model's numbers, by name. */
   parameters: Map<string, Float32Array>;
+  /** The optimiser's running means and the number of steps taken. */
   optimizer: OptimizerState;
+  /** Where the choice of batches has got to. */
   batchRandom: RandomState;
+  /** Where dropout's chance has got to. */
   dropoutRandom: RandomState;
 }
 
-type Settings = Required<Omit<TrainOptions, keyof AdamWOptions | "signal" | "resume" | "validation">> & {
+/** Options that were checked, and the tokens for both purposes. */
+interface Plan {
+  settings: TrainingSettings;
+  evalEvery: number;
+  evalWindows: number;
   trainTokens: ArrayLike<number>;
   validationTokens: ArrayLike<number> | null;
-  adamW: AdamWOptions;
-};
+}
 
 const OWN = [
   "maxSteps",
@@ -120,8 +137,8 @@ export class Training implements AsyncIterable<TrainStep> {
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainStep, void> {
     if (this.#run !== null)
       throw new ConfigError("train: this training has already been read; call train again, with resume to continue");
-    const settings = resolve(this.#model, this.#tokens, this.#options);
-    this.#run = new TrainingRun(this.#model, settings, this.#options.resume);
+    const plan = resolve(this.#model, this.#tokens, this.#options);
+    this.#run = new TrainingRun(this.#model, plan, this.#options.resume);
     yield* this.#run.steps(this.#options.signal);
   }
 
@@ -140,7 +157,9 @@ export class Training implements AsyncIterable<TrainStep> {
  * ```
  *
  * @param tokens the text to learn from; batches are windows at random places
- * @throws ConfigError (from the iteration) for unknown or conflicting options, too few tokens, tokens outside the vocabulary
+ * @throws (from the iteration) ConfigError for unknown or conflicting options, too few tokens, tokens outside the
+ * vocabulary, or a checkpoint that does not fit or is complete; AbortError if it was stopped through `signal`;
+ * DivergedError if the loss or the gradient is no longer finite
  */
 export function train(model: Transformer, tokens: ArrayLike<number>, options: TrainOptions = {}): Training {
   return new Training(model, tokens, options);
@@ -149,29 +168,32 @@ export function train(model: Transformer, tokens: ArrayLike<number>, options: Tr
 class TrainingRun {
   readonly #model: Transformer;
   readonly #parameters: Map<string, Parameter>;
-  readonly #settings: Settings;
+  readonly #plan: Plan;
   readonly #optimizer: AdamW;
   readonly #batchRandom: Random;
   readonly #dropoutRandom: Random;
   #step = 0;
 
-  constructor(model: Transformer, settings: Settings, resume: TrainingState | undefined) {
+  constructor(model: Transformer, plan: Plan, resume: TrainingState | undefined) {
+    const { seed, beta1, beta2, eps, weightDecay, decay } = plan.settings;
     this.#model = model;
     this.#parameters = model.parameters();
-    this.#settings = settings;
-    this.#optimizer = new AdamW(this.#parameters, settings.adamW);
+    this.#plan = plan;
+    this.#optimizer = new AdamW(this.#parameters, { beta1, beta2, eps, weightDecay, decay });
     // Two generators, so that dropout does not change which batches are drawn.
-    const seeds = new Random(settings.seed);
-    this.#batchRandom = new Random(resume?.batchRandom ?? seeds.uint32());
-    this.#dropoutRandom = new Random(resume?.dropoutRandom ?? seeds.uint32());
+    const seeds = new Random(seed);
+    this.#batchRandom = new Random(resume === undefined ? seeds.uint32() : resume.batchRandom);
+    this.#dropoutRandom = new Random(resume === undefined ? seeds.uint32() : resume.dropoutRandom);
     if (resume === undefined) return;
-    this.#optimizer.restore(resume.optimizer); // first, since it refuses the state of another model before the model is changed
+    this.#optimizer.restore(resume.optimizer);
+    checkParameters(this.#parameters, resume.parameters); // all or nothing: a model that was refused stays as it is
     assignParameters(this.#parameters, resume.parameters);
     this.#step = resume.optimizer.step;
   }
 
   state(): TrainingState {
     return {
+      settings: { ...this.#plan.settings },
       parameters: new Map([...this.#parameters].map(([name, { data }]) => [name, data.slice()])),
       optimizer: this.#optimizer.state(),
       batchRandom: this.#batchRandom.state(),
@@ -180,7 +202,7 @@ class TrainingRun {
   }
 
   async *steps(signal: AbortSignal | undefined): AsyncGenerator<TrainStep, void> {
-    const { maxSteps, batchSize, seqLen, accumulationSteps, evalEvery } = this.#settings;
+    const { maxSteps, batchSize, seqLen, accumulationSteps } = this.#plan.settings;
     const turn = turns();
     let secondsPerStep = 0;
     while (this.#step < maxSteps) {
@@ -196,14 +218,16 @@ class TrainingRun {
         tokensPerSecond: (batchSize * seqLen * accumulationSteps) / seconds,
         etaSeconds: (maxSteps - this.#step) * secondsPerStep,
       };
-      if (this.#step % evalEvery === 0 || this.#step === maxSteps) await this.#evaluate(report, signal);
+      if (this.#step % this.#plan.evalEvery === 0 || this.#step === maxSteps) await this.#evaluate(report, signal);
       yield report;
     }
   }
 
   #takeStep(): { loss: number; learningRate: number; gradNorm: number } {
-    const { batchSize, seqLen, accumulationSteps, gradClip, labelSmoothing, trainTokens } = this.#settings;
-    const learningRate = learningRateAt(this.#step, this.#settings);
+    const { settings, trainTokens } = this.#plan;
+    const { batchSize, seqLen, accumulationSteps, gradClip, labelSmoothing } = settings;
+    const learningRate = learningRateAt(this.#step, settings);
+    this.#optimizer.zeroGrad(); // a backward pass of the caller's may have left gradients, which would be added to this step's
     const result = scope(() => {
       let loss = 0;
       for (let i = 0; i < accumulationSteps; i++) {
@@ -215,7 +239,7 @@ class TrainingRun {
           return batchLoss.item() / accumulationSteps;
         });
       }
-      const gradNorm = gradientNorm(this.#parameters.values());
+      const gradNorm = gradientNorm(this.#parameters);
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) this.#diverged(loss, gradNorm);
       this.#optimizer.step(learningRate, clipFactor(gradNorm, gradClip));
       this.#optimizer.zeroGrad();
@@ -227,27 +251,27 @@ class TrainingRun {
 
   #diverged(loss: number, gradNorm: number): never {
     this.#optimizer.zeroGrad();
-    throw new HeedError(
-      "diverged",
-      `train: step ${this.#step + 1} has loss ${loss} and gradient norm ${gradNorm}; the model is as it was before it. Lower learningRate or set gradClip`,
+    const advice =
+      this.#step === 0
+        ? "the model's weights were no good to begin with, or learningRate is far too high"
+        : "lower learningRate or gradClip";
+    throw new DivergedError(
+      `train: step ${this.#step + 1} has loss ${loss} and gradient norm ${gradNorm}; the model is as it was before it; ${advice}`,
       { step: this.#step + 1, loss, gradNorm },
     );
   }
 
   async #evaluate(report: TrainStep, signal: AbortSignal | undefined): Promise<void> {
-    const { validationTokens, batchSize, seqLen, evalWindows } = this.#settings;
+    const { settings, validationTokens, evalWindows: maxWindows } = this.#plan;
     if (validationTokens === null) return;
-    report.validationLoss = await evaluate(this.#model, validationTokens, {
-      batchSize,
-      seqLen,
-      maxWindows: evalWindows,
-      signal,
-    });
+    const { batchSize, seqLen } = settings;
+    report.validationLoss = await evaluate(this.#model, validationTokens, { batchSize, seqLen, maxWindows, signal });
   }
 }
 
 /** Checks options and fills in defaults. */
-function resolve(model: Transformer, tokens: ArrayLike<number>, options: TrainOptions): Settings {
+function resolve(model: Transformer, tokens: ArrayLike<number>, options: TrainOptions): Plan {
+  checkModel("train", model);
   checkOptions("train", options, [...OWN, ...ADAMW]);
   const {
     maxSteps = 1000,
@@ -264,30 +288,44 @@ function resolve(model: Transformer, tokens: ArrayLike<number>, options: TrainOp
   checkInteger("train", "seed", seed, Number.MIN_SAFE_INTEGER);
   checkNumber("train", "labelSmoothing", labelSmoothing, 0, 1);
   checkNumber("train", "gradClip", gradClip, 0);
-  if (
-    options.resume !== undefined &&
-    !(options.resume?.parameters instanceof Map && options.resume.optimizer?.m instanceof Map)
-  ) {
-    throw new ConfigError("train: resume must be a state, as training.state() or loadCheckpoint gives it");
-  }
   const schedule = resolveSchedule(options, maxSteps);
   const { evalEvery = Math.max(1, Math.floor(maxSteps / 10)), evalWindows = 64 } = options;
   checkInteger("train", "evalEvery", evalEvery, 1);
   checkInteger("train", "evalWindows", evalWindows, 1);
-  const adamW = Object.fromEntries(ADAMW.map((key) => [key, options[key]])) as AdamWOptions;
-  return {
+  const adamW = resolveAdamW(Object.fromEntries(ADAMW.map((key) => [key, options[key]])));
+  const texts = resolveTokens(model, tokens, seqLen, options);
+  const settings: TrainingSettings = {
     ...schedule,
+    ...adamW,
     batchSize,
     seqLen,
     accumulationSteps,
     seed,
     labelSmoothing,
     gradClip,
-    evalEvery,
-    evalWindows,
-    adamW,
-    ...resolveTokens(model, tokens, seqLen, options),
+    trainTokens: texts.trainTokens.length,
   };
+  if (options.resume !== undefined) checkResume(options.resume, settings);
+  return { settings, evalEvery, evalWindows, ...texts };
+}
+
+/** Checks that a state is one, of a training with these settings that has steps left. */
+function checkResume(resume: TrainingState, settings: TrainingSettings): void {
+  const isState =
+    isTrainingSettings(resume?.settings) &&
+    Number.isInteger(resume.optimizer?.step) &&
+    Array.isArray(resume.batchRandom) &&
+    Array.isArray(resume.dropoutRandom);
+  if (!isState) throw new ConfigError("train: resume must be a state, as training.state() or loadCheckpoint gives it");
+  const { step } = resume.optimizer;
+  const { maxSteps } = resume.settings;
+  if (step >= maxSteps) {
+    throw new ConfigError(
+      `train: resume is of a training that is complete, with ${step} of ${maxSteps} steps; to train further, start a new training from the saved model`,
+      { step, maxSteps },
+    );
+  }
+  checkSameSettings(settings, resume.settings);
 }
 
 function resolveSchedule(options: TrainOptions, maxSteps: number): Schedule {

@@ -143,6 +143,9 @@ describe("Hugging Face's defaults", () => {
   });
 });
 
+/** Lists deeper than the stack. */
+const nested: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000));
+
 describe("refused by name", () => {
   it.each<[string, Record<string, unknown>]>([
     ["config.json: has no model_type, so it does not describe a model; supported: gpt2, llama, heed", {}],
@@ -177,6 +180,16 @@ describe("refused by name", () => {
       { ...llama, rope_parameters: { rope_type: "yarn" } },
     ],
     ["rope_scaling must be an object or null, got 2", { ...llama, rope_scaling: 2 }],
+    ["config.json: model_type an array is not supported", { model_type: nested }],
+    ["config.json: n_embd must be an integer, got an array", { ...gpt2, n_embd: nested }],
+    ["config.json: n_positions must be an integer, got an object", { ...gpt2, n_positions: { nested } }],
+    ["config.json: attention_bias an array is not supported", { ...llama, attention_bias: nested }],
+    ["config.json: rope_scaling must be an object or null, got an array", { ...llama, rope_scaling: nested }],
+    ["config.json: rope_scaling of type an array is not supported", { ...llama, rope_scaling: { type: nested } }],
+    [
+      "config.json: ModelConfig: vocabSize must be an integer from 1 to 2147483647, got an array",
+      { model_type: "heed", vocabSize: nested },
+    ],
     ["rope_theta must be a number", { ...llama, rope_theta: "big" }],
     ["nKvHeads must divide nHeads, got 4 and 6", { ...llama, num_key_value_heads: 4 }],
     ['config.json: ModelConfig: unknown option "wide"', { model_type: "heed", wide: 1 }],

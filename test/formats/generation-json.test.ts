@@ -33,7 +33,7 @@ describe("readGenerationDefaults", () => {
   it.each<[Record<string, unknown>, string]>([
     [{ bos_token_id: "1" }, 'generation_config.json: bos_token_id must be an integer, got "1"'],
     [{ eos_token_id: [1, "2"] }, 'eos_token_id must be an integer or a list of integers, got [1,"2"]'],
-    [{ eos_token_id: {} }, "eos_token_id must be an integer, got {}"],
+    [{ eos_token_id: {} }, "eos_token_id must be an integer, got an object"],
   ])("%j is refused", (values, message) => {
     expect(() => read(values)).toThrow(message);
   });

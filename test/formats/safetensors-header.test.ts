@@ -17,6 +17,13 @@ function entry(name: string, shape: unknown, offsets: unknown, dtype: unknown = 
   return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets })}`;
 }
 
+/** A tensor with one field that is a list of lists, 20 000 deep. */
+function nestedEntry(field: string): Uint8Array {
+  const fields = { dtype: '"F32"', shape: "[1]", data_offsets: "[0,4]", [field]: "[".repeat(2e4) + "]".repeat(2e4) };
+  const texts = Object.entries(fields).map(([name, text]) => `"${name}":${text}`);
+  return file(`{"a":{${texts.join()}}}`, 4);
+}
+
 function messageOf(bytes: Uint8Array): string {
   try {
     const opened = readSafetensors(bytes, { name: "m.safetensors" });
@@ -74,6 +81,9 @@ const hostile: Record<string, [Uint8Array, string]> = {
     'tensor "a": dtype "toString" is not supported',
   ],
   "dtype is a list": [file(`{${entry("a", [1], [0, 4], ["F32"])}}`, 4), 'tensor "a": dtype ["F32"] is not supported'],
+  "dtype is nested deeper than the stack": [nestedEntry("dtype"), 'tensor "a": dtype an array is not supported'],
+  "shape is nested deeper than the stack": [nestedEntry("shape"), "shape must be a list of whole numbers >= 0, got an"],
+  "offsets are nested deeper than the stack": [nestedEntry("data_offsets"), "0 <= begin <= end, got an array"],
   "no shape": [
     file('{"a":{"dtype":"F32","data_offsets":[0,4]}}', 4),
     'tensor "a": shape must be a list of whole numbers >= 0, got nothing',

@@ -1,6 +1,6 @@
 /** One call for all strategies: awaited, read piece by piece, left early, stopped, or refused. */
 import { describe, expect, it } from "vitest";
-import { AbortError, ConfigError, ShapeError } from "../../src/errors.ts";
+import { AbortError, ConfigError } from "../../src/errors.ts";
 import { generate } from "../../src/generation/generate.ts";
 import type { GenerationPiece } from "../../src/generation/generate.ts";
 import type { LanguageModel } from "../../src/language-model.ts";
@@ -35,6 +35,18 @@ describe.each(names)("a %s generation", (strategy) => {
     const generation = generate(lm, "abc", options);
     await generation[Symbol.asyncIterator]().return?.();
     expect(await generation).toMatchObject({ text: "", tokens: [], finishReason: "aborted" });
+  });
+
+  it("has a finally, as promises have", async () => {
+    let settled = 0;
+    await generate(lm, "abc", options).finally(() => settled++);
+    await expect(generate(lm, [], options).finally(() => settled++)).rejects.toThrow(ConfigError);
+    expect(settled).toBe(2);
+  });
+
+  it("takes a typed array of tokens", async () => {
+    const { tokens } = await generate(lm, Int32Array.of(1, 2, 3), options);
+    expect(tokens).toEqual((await generate(lm, [1, 2, 3], options)).tokens);
   });
 
   it("needs a signal that is one", async () => {
@@ -119,6 +131,24 @@ describe("the end of a text", () => {
     expect(await generation).toMatchObject({ text: "bcdefg", finishReason: "length" });
   });
 
+  it.each(names)("ends at a special token that is a stop text, with strategy %s", async (strategy) => {
+    const tokenizer = BPETokenizer.train("a b c ".repeat(20), { vocabSize: 270, specialTokens: ["<|end|>"] });
+    const model = tinyModel(3, { vocabSize: tokenizer.vocabSize });
+    const end = tokenizer.tokenToId("<|end|>") as number;
+    const options = {
+      ...strategies[strategy],
+      stop: "<|end|>",
+      eosIds: [],
+      logitBias: { [end]: 1000 },
+      maxNewTokens: 4,
+    };
+    expect(await generate({ model, tokenizer }, "a", options)).toMatchObject({
+      text: "",
+      tokens: [],
+      finishReason: "stop",
+    });
+  });
+
   it("waits for minNewTokens", async () => {
     const lm = scripted("bcdefgh");
     const { tokens } = await generate(lm, "a", { eosIds: letters.encode("bcd"), minNewTokens: 3, maxNewTokens: 5 });
@@ -196,7 +226,10 @@ describe("a prompt", () => {
   });
 
   it("may only hold tokens of the vocabulary", async () => {
-    for (const token of [12, -1, 0.5]) await expect(generate(lm, [token])).rejects.toThrow(ShapeError);
+    for (const token of [12, -1, 0.5])
+      await expect(generate(lm, [token])).rejects.toThrow(
+        /^generate: token .* at position 0 is not in the model's vocabulary of 12$/,
+      );
   });
 
   it("is not changed", async () => {

@@ -154,7 +154,19 @@ const refused: Readonly<Record<Exclude<keyof GenerateCommon, "signal">, readonly
   logprobs: [-1, 0.5, 13, "2", null],
   repetitionPenalty: [0, -1, NaN, Infinity, "1", null],
   noRepeatNgram: [-1, 1.5, NaN, "2", null],
-  logitBias: [{ 12: 1 }, { "-1": 1 }, { a: 1 }, { 0: NaN }, { 0: Infinity }, { 0: "1" }, 5, null],
+  logitBias: [
+    { 12: 1 },
+    { "-1": 1 },
+    { a: 1 },
+    { 0: NaN },
+    { 0: Infinity },
+    { 0: "1" },
+    { "": 1 },
+    new Map([[1, 2]]),
+    [5, 5],
+    5,
+    null,
+  ],
   onAbort: ["stop", true, null],
 };
 const refusedOwn: {

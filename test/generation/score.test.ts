@@ -49,6 +49,14 @@ describe("score", () => {
     });
   });
 
+  it("needs tokens that the model knows, the last one too", () => {
+    expectError(
+      () => score(lm, [1, 99]),
+      ConfigError,
+      /^score: token 99 at position 1 is not in the model's vocabulary/,
+    );
+  });
+
   it("needs two tokens and at most one more than the context", () => {
     expectError(
       () => score(lm, "a"),

@@ -240,8 +240,8 @@ describe("forward refuses", () => {
     const shallow = new KVCache({ batch: 1, nLayers: 1, nKvHeads: 4, headDim: 4, maxLength: 8 });
     expectError(
       () => model.forward([1], { kvCache: shallow }),
-      ConfigError,
-      "KVCache.append: layer must be an integer from 0 to 0, got 1",
+      ShapeError,
+      "forward: the cache is of 1 layers, the model has 2; use model.newCache()",
     );
   });
 

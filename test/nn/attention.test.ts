@@ -1,5 +1,7 @@
 /** The attention layer against the operations that it is made of. */
 import { describe, expect, it } from "vitest";
+import { noGrad } from "../../src/autograd/graph.ts";
+import { ConfigError } from "../../src/errors.ts";
 import { MultiHeadAttention } from "../../src/nn/attention.ts";
 import type { AttentionConfig } from "../../src/nn/attention.ts";
 import { seeded } from "../../src/nn/init.ts";
@@ -11,6 +13,7 @@ import { rotary, rotaryTable } from "../../src/ops/rotary.ts";
 import { Random } from "../../src/random.ts";
 import { randn } from "../../src/tensor/create.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
+import { expectError } from "../expect-error.ts";
 import { distance } from "../golden.ts";
 
 const make = (config: Partial<AttentionConfig> = {}): MultiHeadAttention =>
@@ -67,14 +70,16 @@ describe("MultiHeadAttention", () => {
     const whole = layer.forward(x, { layer: 0, rotaryTable: table });
     const kvCache = new KVCache({ batch: 2, nLayers: 1, nKvHeads: 2, headDim: 2, maxLength: 8 });
     for (let at = 0; at < 5; at++) {
-      const out = layer.forward(slice(x, { axis: 1, start: at, end: at + 1 }), {
-        layer: 0,
-        rotaryTable: table,
-        kvCache,
-      });
+      const token = slice(x, { axis: 1, start: at, end: at + 1 });
+      const out = noGrad(() => layer.forward(token, { layer: 0, rotaryTable: table, kvCache }));
       kvCache.advance(1);
       expect(distance(out.data, slice(whole, { axis: 1, start: at, end: at + 1 }).data)).toBeLessThan(1e-6);
     }
+  });
+
+  it("with a cache outside noGrad refuses to lose the gradients of keys and values", () => {
+    const kvCache = new KVCache({ batch: 2, nLayers: 1, nKvHeads: 2, headDim: 2, maxLength: 8 });
+    expectError(() => make().forward(x, { layer: 0, kvCache }), ConfigError, /wrap the forward pass in noGrad$/);
   });
 
   it("shows queries, keys, values, scores, weights and their mix", () => {

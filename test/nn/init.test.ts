@@ -1,7 +1,7 @@
 /** Where parameters start. */
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
-import { assignParameters, blank, seeded } from "../../src/nn/init.ts";
+import { assignParameters, blank, checkParameters, seeded } from "../../src/nn/init.ts";
 import { Parameter } from "../../src/nn/module.ts";
 import { expectError } from "../expect-error.ts";
 
@@ -93,5 +93,78 @@ describe("assignParameters", () => {
       ConfigError,
       'parameters: "b" needs 4 numbers [2, 2], got 2',
     );
+  });
+
+  it("changes nothing where names are missing or too many", () => {
+    for (const name of ["A", "c"]) {
+      const parameters = make();
+      const values = new Map([
+        ["a", Float32Array.of(1, 2)],
+        [name, new Float32Array(4)],
+      ]);
+      expect(() => assignParameters(parameters, values)).toThrow(ConfigError);
+      values.delete(name);
+      expect(() => assignParameters(parameters, values)).toThrow(ConfigError);
+      expect(parameters.get("a")?.toArray()).toEqual([0, 0]);
+    }
+  });
+
+  it("reads each value once, since it may be computed when asked for", () => {
+    const reads: string[] = [];
+    class Counting extends Map<string, Float32Array> {
+      override get(name: string): Float32Array | undefined {
+        reads.push(name);
+        return super.get(name);
+      }
+    }
+    const values = new Counting([
+      ["b", new Float32Array(4)],
+      ["a", new Float32Array(2)],
+    ]);
+    assignParameters(make(), values);
+    expect(reads).toEqual(["a", "b"]);
+  });
+
+  it("says what it takes", () => {
+    const attempt = (values: unknown): void => assignParameters(make(), values as Map<string, Float32Array>);
+    expectError(
+      () => attempt({ a: 1 }),
+      ConfigError,
+      "parameters: must be a Map of Float32Arrays by name, got an object",
+    );
+    expectError(() => attempt(null), ConfigError, "parameters: must be a Map of Float32Arrays by name, got null");
+    expectError(
+      () =>
+        attempt(
+          new Map<string, unknown>([
+            ["a", [1, 2]],
+            ["b", null],
+          ]),
+        ),
+      ConfigError,
+      'parameters: "a" must be a Float32Array, got [1,2]',
+    );
+  });
+});
+
+describe("checkParameters", () => {
+  it("finds what assignParameters would refuse, and changes nothing", () => {
+    const parameters = new Map([
+      ["a", new Parameter(new Float32Array(2), [2])],
+      ["b", new Parameter(new Float32Array(4), [2, 2])],
+    ]);
+    const a = Float32Array.of(1, 2);
+    const check = (b: unknown): void =>
+      checkParameters(
+        parameters,
+        new Map<string, unknown>([
+          ["a", a],
+          ["b", b],
+        ]) as Map<string, Float32Array>,
+      );
+    expect(check(new Float32Array(4))).toBeUndefined();
+    for (const b of [undefined, null, new Float32Array(3), [3, 4, 5, 6]]) expect(() => check(b)).toThrow(ConfigError);
+    expect(() => checkParameters(parameters, new Map([["a", a]]))).toThrow(ConfigError);
+    expect(parameters.get("a")?.toArray()).toEqual([0, 0]);
   });
 });

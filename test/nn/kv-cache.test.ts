@@ -1,5 +1,6 @@
 /** The cache as a data structure; that decoding with it is right stands in test/model. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { noGrad } from "../../src/autograd/graph.ts";
 import { ConfigError, ShapeError } from "../../src/errors.ts";
 import { KVCache } from "../../src/nn/kv-cache.ts";
 import { concat, slice } from "../../src/ops/layout.ts";
@@ -109,11 +110,41 @@ describe("append", () => {
     refuse([2, 1, 1, 2], [2, 1, 1, 2]);
     refuse([2, 3, 1, 4], [2, 3, 1, 4]);
     refuse([2, 3, 1, 2], [2, 3, 2, 2]);
-    expectError(
-      () => cache.append(2, rows(2, 1), rows(2, 1)),
-      ConfigError,
-      "KVCache.append: layer must be an integer from 0 to 1, got 2",
-    );
+    for (const layer of [2, -1, 0.5, NaN]) {
+      expectError(
+        () => cache.append(layer, rows(2, 1), rows(2, 1)),
+        ShapeError,
+        `KVCache: holds 2 layers, counted from 0, got layer ${layer}`,
+      );
+    }
+  });
+
+  it("refuses keys or values that are recorded, since it keeps no graph", () => {
+    const cache = new KVCache({ ...SIZES, batch: 1 });
+    const [keys, values] = [rows(1, 1), rows(1, 1)];
+    const recorded = rows(1, 1);
+    recorded.requiresGrad = true;
+    const message = "KVCache: keeps no graph, so gradients would be lost; wrap the forward pass in noGrad";
+    expectError(() => cache.append(0, recorded, values), ConfigError, message);
+    expectError(() => cache.append(0, keys, recorded), ConfigError, message);
+    expect(noGrad(() => cache.append(0, recorded, recorded)).keys.data[0]).toBe(recorded.data[0]);
+  });
+});
+
+describe("advance", () => {
+  it("counts what there is room for", () => {
+    const cache = new KVCache({ ...SIZES, batch: 1, maxLength: 4 });
+    feed(cache, 3);
+    for (const seq of [-5, NaN, 0.5, 2])
+      expectError(
+        () => cache.advance(seq),
+        ConfigError,
+        `KVCache.advance: seq must be an integer from 0 to 1, got ${seq}`,
+      );
+    cache.advance(0);
+    expect(cache.length).toBe(3);
+    feed(cache, 1);
+    expect(cache.length).toBe(4);
   });
 });
 
@@ -186,19 +217,17 @@ describe("reorder", () => {
 describe("a new cache", () => {
   it("is empty", () => {
     const cache = new KVCache({ ...SIZES, batch: 2 });
-    expect([cache.length, cache.batch, cache.maxLength]).toEqual([0, 2, 300]);
+    expect([cache.length, cache.batch, cache.nLayers, cache.maxLength]).toEqual([0, 2, 2, 300]);
   });
 
   it("names sizes that make no cache", () => {
-    expectError(
-      () => new KVCache({ ...SIZES, batch: 0 }),
-      ConfigError,
-      "KVCache: batch must be an integer >= 1, got 0",
-    );
-    expectError(
-      () => new KVCache({ ...SIZES, batch: 1, maxLength: 0 }),
-      ConfigError,
-      "KVCache: maxLength must be an integer >= 1, got 0",
-    );
+    for (const name of ["batch", "nLayers", "nKvHeads", "headDim", "maxLength"] as const) {
+      for (const size of [0, -1, 1.5, NaN, Infinity, undefined])
+        expectError(
+          () => new KVCache({ ...SIZES, batch: 1, [name]: size }),
+          ConfigError,
+          `KVCache: ${name} must be an integer >= 1, got ${size}`,
+        );
+    }
   });
 });

@@ -33,6 +33,34 @@ describe("Module", () => {
     ]);
   });
 
+  it("counts a parameter, list or module of several names once, under the first", () => {
+    class Twins extends Module {
+      readonly first = new Linear(seeded(1), 2, 3, { bias: false, std: 1 });
+      readonly again = this.first;
+      readonly weights = [this.first.weight, new Parameter(Float32Array.of(1), [1])];
+      readonly same = this.weights;
+    }
+    expect([...new Twins().parameters().keys()]).toEqual(["first.weight", "weights.1"]);
+  });
+
+  it("may contain itself", () => {
+    class Child extends Module {
+      readonly scale = new Parameter(Float32Array.of(1), [1]);
+      readonly parent: Module;
+      constructor(parent: Module) {
+        super();
+        this.parent = parent;
+      }
+    }
+    class Parent extends Module {
+      readonly child = new Child(this);
+      readonly shift = new Parameter(Float32Array.of(0), [1]);
+    }
+    const parent = new Parent();
+    expect([...parent.parameters().keys()]).toEqual(["child.scale", "shift"]);
+    expect([...parent.child.parameters().keys()]).toEqual(["scale", "parent.shift"]);
+  });
+
   it("hands out the parameters themselves", () => {
     const tree = new Tree();
     expect(tree.parameters().get("left.layers.0.weight")).toBe(tree.left.layers[0].weight);

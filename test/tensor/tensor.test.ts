@@ -49,12 +49,12 @@ describe("Tensor", () => {
     expectError(
       () => zeros([]).backward(),
       ConfigError,
-      "backward: tensor [] has no graph: no input of its computation requires a gradient",
+      "backward: tensor [] has no graph: no input of its computation requires a gradient, or it left a scope or noGrad",
     );
     expectError(
       () => mul(ones([2]), 2).backward(),
       ConfigError,
-      "backward: tensor [2] has no graph: no input of its computation requires a gradient",
+      "backward: tensor [2] has no graph: no input of its computation requires a gradient, or it left a scope or noGrad",
     );
     expectError(
       () => ones([2], { requiresGrad: true }).backward(),
@@ -72,7 +72,7 @@ describe("detach", () => {
     expectError(
       () => y.backward(),
       ConfigError,
-      "backward: tensor [1] has no graph: no input of its computation requires a gradient",
+      "backward: tensor [1] has no graph: no input of its computation requires a gradient, or it left a scope or noGrad",
     );
   });
 

@@ -156,7 +156,7 @@ describe("merging", () => {
     const spellings = [..."abc", ...merges.map((merge) => merge.join(""))];
     const vocab = new Map([...new Set(spellings)].map((spelling, id) => [spelling, id]));
     const lengths = [...vocab.keys()].map((spelling) => spelling.length);
-    const model = new BPEModel({ vocab, merges, byteLevel: false });
+    const model = new BPEModel({ vocab, merges }, false);
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 33, maxLength: 120 }), (piece) => {
         const tokens: number[] = [];
@@ -169,6 +169,22 @@ describe("merging", () => {
       { numRuns: 300 },
     );
   });
+});
+
+it("a tokenizer can be made of plain parts", () => {
+  const vocab = new Map([..."▁ab", "ab"].map((spelling, id) => [spelling, id]));
+  const made = new BPETokenizer({
+    vocab,
+    merges: [["a", "b"]],
+    addedTokens: [],
+    normalizer: { type: "Prepend", prepend: "▁" },
+    decoder: { type: "Fuse" },
+  });
+  expect(made.encode("aba")).toEqual([0, 3, 1]);
+  expect(tokenizerFromJSON(made.toJSON()).encode("aba")).toEqual([0, 3, 1]);
+  expect(() => new BPETokenizer({ vocab, merges: [], addedTokens: [], decoder: { type: "Foreign" } })).toThrow(
+    TokenizerError,
+  );
 });
 
 describe("errors of a tokenizer", () => {

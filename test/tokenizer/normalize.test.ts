@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { FormatError } from "../../src/errors.ts";
 import { originalSpan, readNormalizer } from "../../src/tokenizer/normalize.ts";
+import { expectError } from "../expect-error.ts";
 
 const spaced = {
   type: "Sequence",
@@ -45,6 +47,22 @@ describe("Normalizer", () => {
     expect(shorter.text).toBe("12");
     expect(originalSpan(shorter, 1, 2)).toEqual([3, 4]);
     expect(originalSpan(shorter, 1, 1)).toEqual([1, 1]);
+  });
+
+  it("refuses replacements that multiply beyond 64 times the text", () => {
+    const doubling = (times: number): object => ({
+      type: "Sequence",
+      normalizers: Array.from({ length: times }, () => ({ type: "Replace", pattern: { String: "a" }, content: "aa" })),
+    });
+    expect(readNormalizer(doubling(6)).normalize("a").text).toBe("a".repeat(64));
+    expectError(
+      () => readNormalizer(doubling(7)),
+      FormatError,
+      "tokenizer.json: the replacements of normalizer could make a text 128 times as long; at most 64 times is allowed",
+    );
+    expectError(() => readNormalizer(doubling(2000)), FormatError, /Infinity times as long/);
+    const once = { type: "Replace", pattern: { String: "ab" }, content: "c".repeat(129) };
+    expectError(() => readNormalizer(once), FormatError, /64.5 times as long/);
   });
 
   it("takes replacement strings literally", () => {

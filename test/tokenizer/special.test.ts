@@ -101,6 +101,17 @@ describe("AddedTokens", () => {
     ).toEqual([-1]);
   });
 
+  it("never matches a token of which the normalizer leaves nothing", () => {
+    const removing = readNormalizer({ type: "Replace", pattern: { String: "x" }, content: "" });
+    const texts = (list: AddedToken[]): string[] =>
+      new AddedTokens(list, removing)
+        .matcher(undefined, true)
+        .split("abc")
+        .map(({ text }) => text);
+    expect(texts([added("x", 1, { normalized: true })])).toEqual(["abc"]);
+    expect(texts([added("x", 1, { normalized: true }), added("xb", 2, { normalized: true })])).toEqual(["a", "b", "c"]);
+  });
+
   it("reads and writes its part of tokenizer.json", () => {
     const json = [
       { id: 3, content: "<s>", single_word: false, lstrip: false, rstrip: true, normalized: false, special: true },

@@ -148,7 +148,26 @@ function decoders(...parts: object[]): object {
   return json({ decoder: { type: "Sequence", decoders: parts } });
 }
 
+function doubling(times: number): object[] {
+  return Array.from({ length: times }, () => ({ type: "Replace", pattern: { String: "a" }, content: "aa" }));
+}
+
+/** Lists deeper than the stack. */
+function nested(): unknown {
+  return JSON.parse("[".repeat(20_000) + "]".repeat(20_000));
+}
+
 describe("tokenizerFromJSON", () => {
+  it("encodes though the normalizer leaves nothing of an added token", () => {
+    const tokenizer = tokenizerFromJSON(
+      json({
+        normalizer: { type: "Replace", pattern: { String: "x" }, content: "" },
+        added_tokens: [{ id: 4, content: "x", special: false, normalized: true }],
+      }),
+    );
+    expect(tokenizer.encode("axb")).toEqual([3]);
+  });
+
   it("reads strings and objects, merges as strings and as pairs", () => {
     for (const content of [json(), JSON.stringify(json()), json({}, { merges: [["a", "b"]] })]) {
       const tokenizer = tokenizerFromJSON(content);
@@ -217,7 +236,7 @@ describe("tokenizerFromJSON", () => {
 
   it.each<[string, object | string, RegExp]>([
     ["no JSON", "{", /not valid JSON/],
-    ["an array", [], /the content must be an object, got an array/],
+    ["an array", [], /the content must be an object, got \[\]/],
     ["null", "null", /the content must be an object, got null/],
     ["no model", { decoder: { type: "Fuse" } }, /model must be an object, got nothing/],
     ["no vocab", json({}, { vocab: undefined }), /model.vocab must be an object, got nothing/],
@@ -275,6 +294,18 @@ describe("tokenizerFromJSON", () => {
       decoders({ type: "Fuse" }, { type: "Strip", content: "ab", start: 1, stop: 0 }),
       /content must be one character, got "ab"/,
     ],
+    ["a decoder that multiplies", decoders(...doubling(7), { type: "Fuse" }), /replacements of decoder .* 128 times/],
+    [
+      "a normalizer that multiplies",
+      json({ normalizer: { type: "Sequence", normalizers: doubling(26) } }),
+      /replacements of normalizer .* 67108864 times/,
+    ],
+    ["a nested merge", json({}, { merges: [nested()] }), /model.merges\[0\] must be .*, got an array/],
+    ...["normalizer", "pre_tokenizer", "post_processor", "decoder"].map((stage): [string, object, RegExp] => [
+      `a nested ${stage}`,
+      json({ [stage]: { type: "Fuse", foreign: nested() } }),
+      new RegExp(`tokenizer.json: ${stage} is nested too deeply; at most 32 levels are allowed`),
+    ]),
   ])("finds malformed: %s", (_, content, message) => {
     expect(() => tokenizerFromJSON(content)).toThrow(FormatError);
     expect(() => tokenizerFromJSON(content)).toThrow(message);

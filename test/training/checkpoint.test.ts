@@ -73,7 +73,7 @@ describe("a checkpoint", () => {
     await expectSameEnd(await loadCheckpoint(files));
   });
 
-  it("can be taken after any step, the last too", async () => {
+  it("can be taken after any step", async () => {
     for (const count of [1, 11]) {
       const training = train(tinyModel(config), tokens, options);
       await stepsOf(training, count);
@@ -85,9 +85,17 @@ describe("a checkpoint", () => {
         Array.from({ length: 12 - count }, (_, i) => count + 1 + i),
       );
     }
+  });
+
+  it("of a training that is complete is not taken up", async () => {
     const done = train(tinyModel(config), tokens, options);
     await stepsOf(done);
-    expect(await stepsOf(train(otherWeights(), tokens, { ...options, resume: done.state() }))).toEqual([]);
+    for (const maxSteps of [12, 24]) {
+      const more = train(otherWeights(), tokens, { ...options, maxSteps, resume: done.state() });
+      await expect(stepsOf(more)).rejects.toThrow(
+        "train: resume is of a training that is complete, with 12 of 12 steps; to train further, start a new training from the saved model",
+      );
+    }
   });
 
   it("is a copy: training on does not change it", async () => {
@@ -106,6 +114,27 @@ describe("a checkpoint", () => {
     const state = decodeCheckpoint(bytes);
     bytes.fill(255);
     expect(state).toEqual(interrupted);
+  });
+
+  it("remembers the settings, defaults filled in", () => {
+    expect(decodeCheckpoint(encodeCheckpoint(interrupted)).settings).toEqual({
+      maxSteps: 12,
+      batchSize: 3,
+      seqLen: 8,
+      accumulationSteps: 2,
+      learningRate: 1e-3,
+      minLearningRate: 1e-4,
+      warmupSteps: 3,
+      gradClip: 1,
+      labelSmoothing: 0,
+      seed: 5,
+      trainTokens: 160,
+      beta1: 0.9,
+      beta2: 0.95,
+      eps: 1e-8,
+      weightDecay: 0.1,
+      decay: "matrices",
+    });
   });
 
   it("keeps the bits of numbers, NaN and -0 too", () => {
@@ -155,6 +184,15 @@ describe("what is no checkpoint", () => {
     expectError(() => decodeCheckpoint(bytes), FormatError, /^checkpoint: metadata "progress"/);
   });
 
+  it("is a FormatError: settings that are missing or not whole", () => {
+    const progress = JSON.stringify({ step: 1, batchRandom: random, dropoutRandom: random });
+    const { seed: _, ...rest } = interrupted.settings;
+    for (const settings of [undefined, "{", "null", "[]", "{}", JSON.stringify(rest)]) {
+      const bytes = writeSafetensors(new Map(), { format, progress, ...(settings !== undefined && { settings }) });
+      expectError(() => decodeCheckpoint(bytes), FormatError, /^checkpoint: metadata "settings"/);
+    }
+  });
+
   it("says what a model folder is opened with", () => {
     expectError(
       () => decodeCheckpoint(damaged["a model"]()),
@@ -188,6 +226,88 @@ describe("what is no checkpoint", () => {
     await expect(stepsOf(wide)).rejects.toThrow(
       'the state does not fit parameter "tokenEmbedding.weight" of 128 numbers; it belongs to another model',
     );
+  });
+});
+
+describe("a checkpoint beside other options", () => {
+  const others: TrainOptions = {
+    maxSteps: 24,
+    batchSize: 4,
+    seqLen: 7,
+    accumulationSteps: 1,
+    learningRate: 2e-3,
+    minLearningRate: 0,
+    warmupSteps: 2,
+    gradClip: 2,
+    labelSmoothing: 0.1,
+    seed: 99,
+    beta1: 0.8,
+    beta2: 0.9,
+    eps: 1e-6,
+    weightDecay: 0,
+    decay: "all",
+  };
+
+  it.each(Object.entries(others))(
+    "is a ConfigError that names %s, and the model stays as it is",
+    async (name, value) => {
+      const model = otherWeights();
+      const before = snapshot(model);
+      const saved = interrupted.settings[name as keyof TrainingState["settings"]];
+      await expect(stepsOf(train(model, tokens, { ...options, [name]: value, resume: interrupted }))).rejects.toThrow(
+        `train: resume was made with ${name} ${saved}, got ${value};`,
+      );
+      expect(snapshot(model)).toEqual(before);
+    },
+  );
+
+  it("is a ConfigError where the tokens to learn from are more or fewer", async () => {
+    for (const change of [{ validation: 0.3 }, { validation: undefined }])
+      await expect(
+        stepsOf(train(otherWeights(), tokens, { ...options, ...change, resume: interrupted })),
+      ).rejects.toThrow("train: resume was made with trainTokens 160, got");
+  });
+
+  it("goes on where they only judge, or are named though they are the default", async () => {
+    const change = { evalEvery: 1, evalWindows: 2, learningRate: 1e-3, gradClip: 1, beta1: 0.9 };
+    const model = otherWeights();
+    await stepsOf(train(model, tokens, { ...options, ...change, resume: interrupted }));
+    const whole = tinyModel(config);
+    await stepsOf(train(whole, tokens, options));
+    expect(snapshot(model)).toEqual(snapshot(whole));
+  });
+});
+
+describe("a state made by hand", () => {
+  it("is a ConfigError unless it is whole, and the model stays as it is", async () => {
+    const { optimizer, parameters } = interrupted;
+    const changes: Record<string, unknown>[] = [
+      { settings: undefined },
+      { settings: {} },
+      { batchRandom: undefined },
+      { batchRandom: 5 },
+      { dropoutRandom: [1, 2, 3] },
+      { parameters: {} },
+      { parameters: undefined },
+      { parameters: new Map([...parameters, ["lmHead.weight", new Float32Array(1)]]) },
+      { parameters: new Map<string, unknown>([...parameters, ["finalNorm.bias", null]]) },
+      { parameters: new Map([...parameters, ["finalNorm.bias", new Float32Array(3)]]) },
+      { optimizer: undefined },
+      { optimizer: { ...optimizer, step: NaN } },
+      { optimizer: { ...optimizer, step: -1 } },
+      { optimizer: { ...optimizer, m: undefined } },
+      { optimizer: { ...optimizer, v: {} } },
+      { optimizer: { ...optimizer, v: new Map([...optimizer.v, ["lmHead.weight", new Float32Array(1)]]) } },
+    ];
+    for (const change of changes) {
+      const model = otherWeights();
+      const before = snapshot(model);
+      const resume = { ...interrupted, ...change } as unknown as TrainingState;
+      await expect(stepsOf(train(model, tokens, { ...options, resume })), Object.keys(change)[0]).rejects.toThrow(
+        ConfigError,
+      );
+      expect(snapshot(model)).toEqual(before);
+    }
   });
 });
 

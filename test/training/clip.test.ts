@@ -20,6 +20,15 @@ describe("gradientNorm", () => {
     expect(gradientNorm([])).toBe(0);
   });
 
+  it("takes the Map that a model gives and an optimiser takes", () => {
+    const parameters = new Map([
+      ["a", withGradient(3)],
+      ["b", withGradient(4)],
+    ]);
+    expect(gradientNorm(parameters)).toBe(5);
+    expect(gradientNorm(parameters.values())).toBe(5);
+  });
+
   it("holds for long gradients, and sees what is not finite", () => {
     const random = new Random(1);
     const numbers = Array.from({ length: 50_000 }, () => random.normal());

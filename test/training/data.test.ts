@@ -20,6 +20,19 @@ describe("batchAt", () => {
     });
     expect(batchAt(Uint16Array.of(5, 6, 7), [0], 2)).toEqual({ inputs: [[5, 6]], targets: [[6, 7]] });
   });
+
+  it("cuts nothing from beyond the tokens", () => {
+    expect(batchAt([5, 6, 7, 8, 9], [2], 2).targets).toEqual([[8, 9]]);
+    for (const start of [3, -1, 0.5, NaN]) {
+      expectError(
+        () => batchAt([5, 6, 7, 8, 9], [0, start], 2),
+        ConfigError,
+        `batchAt: each start must be an integer from 0 to 2, got ${start}`,
+      );
+    }
+    expectError(() => batchAt([5, 6], [0], 2), ConfigError, /^batchAt: needs more than seqLen = 2 tokens, got 2/);
+    expectError(() => batchAt([5, 6], [0], 0), ConfigError, "batchAt: seqLen must be an integer >= 1, got 0");
+  });
 });
 
 describe("sampleBatch", () => {
@@ -60,7 +73,47 @@ describe("sampleBatch", () => {
   });
 });
 
+describe("sampleBatch, asked for what it cannot cut,", () => {
+  it("says so in its own name", () => {
+    const random = new Random(1);
+    const before = random.state();
+    expectError(
+      () => sampleBatch([1, 2, 3], 2, 3, random),
+      ConfigError,
+      "sampleBatch: needs more than seqLen = 3 tokens, got 3; give more text or a smaller seqLen",
+    );
+    for (const size of [0, 1.5, NaN]) {
+      expectError(
+        () => sampleBatch([1, 2, 3], size, 2, random),
+        ConfigError,
+        `sampleBatch: batchSize must be an integer >= 1, got ${size}`,
+      );
+      expectError(
+        () => sampleBatch([1, 2, 3], 2, size, random),
+        ConfigError,
+        `sampleBatch: seqLen must be an integer >= 1, got ${size}`,
+      );
+    }
+    expect(random.state()).toEqual(before);
+  });
+});
+
 describe("splitTokens", () => {
+  it("refuses what is no share, and what is no list", () => {
+    for (const fraction of [1.5, -0.1, NaN, "0.1"]) {
+      expectError(
+        () => splitTokens([1, 2, 3], fraction as number),
+        ConfigError,
+        `splitTokens: fraction must be a number from 0 to 1, got ${fraction}`,
+      );
+    }
+    expectError(
+      () => splitTokens(null as unknown as number[], 0.5),
+      ConfigError,
+      "splitTokens: tokens must be a list of ids, as tokenizer.encode gives it, got null",
+    );
+  });
+
   it("gives the last part for validation, and loses nothing", () => {
     const { train, validation } = splitTokens([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 0.3);
     expect([...train]).toEqual([0, 1, 2, 3, 4, 5, 6]);

@@ -6,7 +6,7 @@ import { Parameter } from "../../src/nn/module.ts";
 import { Random } from "../../src/random.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { AdamW } from "../../src/training/optimizer.ts";
-import type { AdamWOptions } from "../../src/training/optimizer.ts";
+import type { AdamWOptions, OptimizerState } from "../../src/training/optimizer.ts";
 import { expectError } from "../expect-error.ts";
 
 function randomParameters(random: Random): Map<string, Parameter> {
@@ -29,7 +29,7 @@ function giveGradients(parameters: Map<string, Parameter>, random: Random): void
     );
 }
 
-/** Loshchilov & Hutter 2017, algorithm 2 (lines 6 to 12), in double precision. */
+/** Loshchilov & Hutter 2019, algorithm 2 (lines 6 to 12), in double precision. */
 class Reference {
   readonly values: number[];
   readonly m: number[];
@@ -165,12 +165,56 @@ describe("AdamW", () => {
     );
   });
 
+  it("refuses what is no state, and changes nothing then", () => {
+    const parameters = randomParameters(new Random(1));
+    const optimizer = new AdamW(parameters);
+    giveGradients(parameters, new Random(2));
+    optimizer.step(0.1);
+    const state = optimizer.state();
+    const other = (means: Map<string, Float32Array>): Map<string, Float32Array> =>
+      new Map([...means].map(([name, mean]) => [name, mean.map(() => 7)]));
+    const attempts: [state: unknown, message: string | RegExp][] = [
+      [undefined, /^AdamW.restore: the state must hold a step and the Maps m and v/],
+      [null, /^AdamW.restore: the state must hold/],
+      [{ ...state, m: {} }, /^AdamW.restore: the state must hold/],
+      [{ ...state, v: undefined }, /^AdamW.restore: the state must hold/],
+      [{ m: other(state.m), v: other(state.v), step: NaN }, "AdamW.restore: step must be an integer >= 0, got NaN"],
+      [{ ...state, step: -1 }, "AdamW.restore: step must be an integer >= 0, got -1"],
+      [
+        { ...state, m: other(state.m), v: new Map([...other(state.v), ["bias", new Float32Array(4)]]) },
+        /does not fit parameter "bias" of 5 numbers/,
+      ],
+      [
+        { ...state, m: new Map<string, unknown>([...state.m, ["bias", [1, 2, 3, 4, 5]]]) },
+        /does not fit parameter "bias"/,
+      ],
+      [{ ...state, v: new Map([...state.v, ["bias", null]]) }, /does not fit parameter "bias"/],
+      [
+        { ...state, m: other(state.m), v: new Map([...state.v, ["extra", new Float32Array(1)]]) },
+        'AdamW.restore: the state has a parameter "extra" that is not here; it belongs to another model',
+      ],
+    ];
+    for (const [bad, message] of attempts) {
+      expectError(() => optimizer.restore(bad as OptimizerState), ConfigError, message);
+      expect(optimizer.state()).toEqual(state);
+    }
+  });
+
+  it("leaves a number whose gradient is 0 where it is, for the smallest eps too", () => {
+    for (const eps of [1e-8, Number.MIN_VALUE]) {
+      const parameter = new Parameter(Float32Array.of(1, 2), [2]);
+      parameter.grad = new Tensor(Float32Array.of(0, 1), [2]);
+      new AdamW(new Map([["p", parameter]]), { eps }).step(0.5);
+      expect([...parameter.data]).toEqual([1, 1.5]);
+    }
+  });
+
   it("refuses settings out of range and unknown ones", () => {
     const parameters = randomParameters(new Random(1));
     const bad: Record<keyof AdamWOptions, readonly unknown[]> = {
       beta1: [-0.1, 1, NaN, "0.9", null],
       beta2: [-0.1, 1, 2, null],
-      eps: [-1, NaN, Infinity, null],
+      eps: [0, -1, NaN, Infinity, null],
       weightDecay: [-0.1, NaN, Infinity, "0", null],
       decay: ["none", true, null],
     };

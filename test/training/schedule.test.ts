@@ -11,6 +11,12 @@ describe("learningRateAt", () => {
     [0.1, 0.2, 0.3, 0.4, 0.25, 0.1, 0.1, 0.1].forEach((expected, i) => expect(rates[i]).toBeCloseTo(expected, 12));
   });
 
+  it("comes close to the minimum in the last step, and reaches it in none", () => {
+    const last = learningRateAt(12, schedule);
+    expect(last).toBeGreaterThan(0.1);
+    expect(last).toBeLessThan(0.11);
+  });
+
   it("is half a cosine after the warm-up", () => {
     fc.assert(
       fc.property(

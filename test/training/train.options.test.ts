@@ -29,6 +29,7 @@ const flips: Readonly<Record<keyof TrainOptions, Flip>> = {
   seed: { from: 0, to: () => 1 },
   signal: { to: () => AbortSignal.abort() },
   resume: {
+    beside: { seed: 9 },
     to: async () => {
       const training = train(tinyModel(), tokens, { ...base, seed: 9 });
       await stepsOf(training, 2);
@@ -112,7 +113,7 @@ const refused: Readonly<Record<Exclude<keyof TrainOptions, "signal">, readonly u
   resume: [5, "checkpoint", null, {}],
   beta1: [1, -0.1, NaN, null],
   beta2: [1, -0.1, NaN, null],
-  eps: [-1, NaN, null],
+  eps: [0, -1, NaN, null],
   weightDecay: [-1, NaN, null],
   decay: ["none", null],
 };

@@ -1,6 +1,8 @@
 /** Training repeats itself bit for bit, learns, reports what it does, and stops when told. */
 import { describe, expect, it } from "vitest";
 import { AbortError, ConfigError, HeedError } from "../../src/errors.ts";
+import type { Transformer } from "../../src/model/transformer.ts";
+import { sum } from "../../src/ops/reduce.ts";
 import { evaluate } from "../../src/training/evaluate.ts";
 import { learningRateAt } from "../../src/training/schedule.ts";
 import { train } from "../../src/training/train.ts";
@@ -8,6 +10,22 @@ import { expectError } from "../expect-error.ts";
 import { run, snapshot, stepsOf, tinyModel, tokens } from "./models.ts";
 
 const short = { maxSteps: 6, batchSize: 4, seed: 3 };
+
+describe("the first argument of training's functions", () => {
+  const model = tinyModel();
+  const wrong = [undefined, null, 5, {}, { model }] as unknown as Transformer[];
+
+  it.each(wrong)("must be a model, not %o", async (given) => {
+    await expect(train(given, [1, 2, 3])[Symbol.asyncIterator]().next()).rejects.toThrow(
+      /^train: the first argument must be a Transformer, got /,
+    );
+    await expect(evaluate(given, [1, 2, 3])).rejects.toThrow(ConfigError);
+  });
+
+  it("may be taken for a language model, and the message says so", async () => {
+    await expect(evaluate(wrong[4], [1, 2, 3])).rejects.toThrow(/; pass its model$/);
+  });
+});
 
 describe("train", () => {
   it("gives the same losses and parameters for the same seed, bit for bit, and others for another", async () => {
@@ -96,6 +114,14 @@ describe("train", () => {
       });
     expect(Math.sqrt(squares)).toBeLessThanOrEqual(1e-3 * (1 + 1e-5));
     expect(Math.sqrt(squares)).toBeGreaterThan(0.99e-3);
+  });
+
+  it("learns nothing from gradients that were there before", async () => {
+    const model = tinyModel();
+    const leftover = (): void => sum(model.forward([1, 2, 3])).backward();
+    leftover();
+    for await (const _ of train(model, tokens, short)) leftover();
+    expect(snapshot(model)).toEqual((await run(short)).parameters);
   });
 
   it("leaves no gradients behind", async () => {

@@ -68,6 +68,11 @@ export function running(model: Transformer): void {
   model.blocks = [];
 }
 
+export function disposal(): void {
+  using model = new Transformer(presets.gpt2({ nLayers: 1 }));
+  model.forward([1]);
+}
+
 export function layers(): void {
   const init = seeded(1);
   new Linear(init, 2, 3, { bias: true, std: 0.02 });

@@ -1,6 +1,6 @@
 /** The compiler refuses what `train` would refuse, and knows what comes back. Checked by `tsc`, never run. */
 import type { Transformer } from "heed/model";
-import { AdamW, evaluate, learningRateAt, loadCheckpoint, saveCheckpoint, train } from "heed/training";
+import { AdamW, evaluate, gradientNorm, learningRateAt, loadCheckpoint, saveCheckpoint, train } from "heed/training";
 import type { TrainOptions, TrainStep, TrainingState } from "heed/training";
 
 declare const model: Transformer;
@@ -48,6 +48,14 @@ export async function results(): Promise<void> {
   }
 }
 
+/** Both forms of a model's parameters have a norm. */
+export const norms: number[] = [gradientNorm(model.parameters()), gradientNorm(model.parameters().values())];
+/** A state says how its training was asked for. */
+export const seed: number = state.settings.seed;
+// @ts-expect-error tensors are no texts
+gradientNorm(["weight"]);
+// @ts-expect-error a state is whole
+export const part: TrainingState = { parameters: state.parameters, optimizer: state.optimizer };
 // @ts-expect-error a training is iterated over; awaiting it gives no steps
 export const steps: PromiseLike<TrainStep[]> = train(model, [1, 2, 3]);
 // @ts-expect-error an unknown option
