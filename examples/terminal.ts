@@ -62,18 +62,26 @@ export interface Column {
 export function sideBySide(columns: readonly Column[]): string {
   const total = Math.max(60, Math.min(process.stdout.columns ?? 100, 120));
   const width = Math.floor((total - 3 * (columns.length - 1)) / columns.length);
-  const cells = columns.map(({ title, text, footer }) => ({ title, lines: wrap(text, width), footer }));
-  const height = Math.max(...cells.map(({ lines }) => lines.length));
+  const cells = columns.map(({ title, text, footer }) => ({
+    title,
+    lines: wrap(text, width),
+    footer: wrap(footer, width),
+  }));
   const row = (parts: string[]): string =>
     parts
       .map((part) => part.padEnd(width))
       .join(" │ ")
       .trimEnd();
+  const rows = (blocks: readonly string[][]): string[] => {
+    const height = Math.max(...blocks.map((lines) => lines.length));
+    return Array.from({ length: height }, (_, i) => row(blocks.map((lines) => lines[i] ?? "")));
+  };
+  const rule = columns.map(() => "─".repeat(width)).join("─┼─");
   return [
     row(cells.map(({ title }) => title)),
-    columns.map(() => "─".repeat(width)).join("─┼─"),
-    ...Array.from({ length: height }, (_, i) => row(cells.map(({ lines }) => lines[i] ?? ""))),
-    columns.map(() => "─".repeat(width)).join("─┼─"),
-    row(cells.map(({ footer }) => footer)),
+    rule,
+    ...rows(cells.map(({ lines }) => lines)),
+    rule,
+    ...rows(cells.map(({ footer }) => footer)),
   ].join("\n");
 }

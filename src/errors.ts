@@ -98,12 +98,13 @@ export function describeValue(value: unknown): string {
     const flat = value.length <= SHOWN_ITEMS && value.every((item) => typeof item !== "object" || item === null);
     return flat ? `[${value.map(describeValue).join(",")}]` : "an array";
   }
+  if (typeof value === "function") return "a function";
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
 /** A value that should have been a number: other single values print as they are, lists and objects by their kind. */
 function describeNumber(value: unknown): string {
-  return typeof value === "object" ? describeValue(value) : String(value);
+  return typeof value === "object" || typeof value === "string" ? describeValue(value) : String(value);
 }
 
 /** Throws a `ConfigError` if what was given as a signal is none. */
@@ -168,12 +169,9 @@ export function checkNumber(
   max: number = Number.MAX_VALUE,
 ): void {
   if (typeof value === "number" && value >= min && value <= max) return;
+  const lowest = min === -Number.MAX_VALUE ? "finite" : min === Number.MIN_VALUE ? "above 0" : `finite and >= ${min}`;
   const range =
-    max === Number.MAX_VALUE
-      ? min === -Number.MAX_VALUE
-        ? "finite"
-        : `finite and >= ${min}`
-      : `from ${min} to ${max}`;
+    max === Number.MAX_VALUE ? lowest : min === Number.MIN_VALUE ? `above 0, at most ${max}` : `from ${min} to ${max}`;
   throw new ConfigError(`${operation}: ${name} must be a number ${range}, got ${describeNumber(value)}`, {
     name,
     value,

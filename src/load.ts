@@ -12,6 +12,7 @@ import { readParameters } from "./formats/weights.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ModelConfig, ResolvedConfig } from "./model/config.ts";
 import { Transformer } from "./model/transformer.ts";
+import { MAX_POSITION_NUMBERS } from "./ops/rotary.ts";
 import { tokenizerFromJSON } from "./tokenizer/tokenizer-json.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 
@@ -132,9 +133,6 @@ function buildModel(described: DescribedModel, bytes: Uint8Array, contextLength:
     parameters: readParameters(readSafetensors(bytes, { name: FILES.weights }), described, config.contextLength),
   });
 }
-
-/** Numbers in the tables of computed positions that a file may ask for: 512 MiB. */
-const MAX_POSITION_NUMBERS = 2 ** 27;
 
 /** A config with another context, as what the Transformer's constructor takes. */
 function withContext(config: ResolvedConfig, wanted: number = config.contextLength): ModelConfig {

@@ -141,7 +141,7 @@ describe("checkInteger", () => {
     expectError(
       () => checkInteger("op", "n", value, 2, 5),
       ConfigError,
-      `op: n must be an integer from 2 to 5, got ${String(value)}`,
+      `op: n must be an integer from 2 to 5, got ${typeof value === "string" ? `"${value}"` : String(value)}`,
     );
   });
 
@@ -165,7 +165,7 @@ describe("checkNumber", () => {
     expectError(
       () => checkNumber("op", "p", value, 0, 1),
       ConfigError,
-      `op: p must be a number from 0 to 1, got ${String(value)}`,
+      `op: p must be a number from 0 to 1, got ${typeof value === "string" ? `"${value}"` : String(value)}`,
     );
   });
 

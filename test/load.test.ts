@@ -231,8 +231,9 @@ describe("bad files", () => {
       "tokenizer.json: has 258 ids, the model of config.json only 257; they do not belong together",
       (files) => reconfigure(files, { vocab_size: 257 }),
     ],
-    ["the config has 1000000000 layers, which 28 tensors cannot fill", (files) => reconfigure(files, { n_layer: 1e9 })],
-    ['"wte.weight" must have shape', (files) => reconfigure(files, { n_embd: 2 ** 20 })],
+    ["the config has 9999 layers, which 28 tensors cannot fill", (files) => reconfigure(files, { n_layer: 9999 })],
+    ["nLayers must be an integer from 1 to 10000, got 1000000000", (files) => reconfigure(files, { n_layer: 1e9 })],
+    ['"wte.weight" must have shape', (files) => reconfigure(files, { n_embd: 2 ** 14 })],
     ['"wpe.weight" must have shape', (files) => reconfigure(files, { n_positions: 2 ** 31 - 1 })],
   ])("%s", async (message, change) => {
     const files = await smallModel();

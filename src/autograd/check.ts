@@ -1,7 +1,8 @@
 /** Is a gradient right? Compare it with finite differences. */
 import { ConfigError, checkNumber, checkOptions } from "../errors.ts";
 import { Random } from "../random.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { callNow } from "../tensor/scope.ts";
+import { Tensor, checkTensor, checkTensors } from "../tensor/tensor.ts";
 import { noGrad } from "./graph.ts";
 
 /** Options of `gradCheck`. */
@@ -36,6 +37,7 @@ export interface GradCheckResult {
  *
  * @param fn a function of tensors, smooth within 2 · step of the inputs
  * @param inputs every one is checked; their `grad` fields are left as they were
+ * @throws ConfigError for inputs that are no list of tensors, or a function that is asynchronous or returns no tensor
  */
 export function gradCheck(
   fn: (...inputs: Tensor[]) => Tensor,
@@ -46,10 +48,12 @@ export function gradCheck(
   const { step = 0.02, tolerance = 1e-3, seed = 0 } = options;
   checkNumber("gradCheck", "step", step, 1e-6);
   checkNumber("gradCheck", "tolerance", tolerance, 0);
+  checkTensors("gradCheck", "inputs", inputs);
   if (inputs.length === 0) throw new ConfigError("gradCheck: needs at least one input");
 
   const leaves = inputs.map((input) => new Tensor(input.data.slice(), input.shape, true));
-  const out = fn(...leaves);
+  const out = callNow("gradCheck", fn, ...leaves);
+  checkTensor("gradCheck", "the result of fn", out);
   const random = new Random(seed);
   const weights = new Tensor(
     Float32Array.from({ length: out.size }, () => random.normal()),

@@ -4,8 +4,8 @@
  * reverse topological order (Linnainmaa 1970; Griewank & Walther, "Evaluating Derivatives", 2008, chapter 3).
  */
 import { kernels } from "../backend/current.ts";
-import { ConfigError, ShapeError } from "../errors.ts";
-import { allocate } from "../tensor/scope.ts";
+import { ShapeError } from "../errors.ts";
+import { allocate, callNow } from "../tensor/scope.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { GradientNode } from "../tensor/tensor.ts";
@@ -34,17 +34,16 @@ class Node implements GradientNode {
 
 let recording = true;
 
-/** Runs `fn` without recording a graph: cheaper, and nothing inside can be differentiated. */
+/**
+ * Runs `fn` without recording a graph: cheaper, and nothing inside can be differentiated.
+ *
+ * @throws ConfigError if `fn` is no function, or returns a promise
+ */
 export function noGrad<T>(fn: () => T): T {
   const before = recording;
   recording = false;
   try {
-    const result = fn();
-    if (result instanceof Promise) {
-      result.catch(() => {}); // its own failure has nobody else to hear it
-      throw new ConfigError("noGrad: fn must be synchronous, got a promise");
-    }
-    return result;
+    return callNow("noGrad", fn);
   } finally {
     recording = before;
   }

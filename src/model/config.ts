@@ -2,7 +2,9 @@
  * One `ModelConfig` describes every decoder-only transformer heed builds. The defaults are the GPT-2 family; the Llama
  * family is the same machine with other settings.
  */
-import { ConfigError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
+import { ConfigError, checkInteger, checkNumber, checkOptions, describeValue } from "../errors.ts";
+import { MAX_POSITION_NUMBERS } from "../ops/rotary.ts";
+import { MAX_SIZE } from "../tensor/shape.ts";
 
 /** The non-linearity of the feed-forward layer. */
 export type Activation = "gelu" | "geluTanh" | "silu" | "relu";
@@ -78,6 +80,9 @@ const CHOICES = {
   rotaryPairing: ["halves", "pairs"],
 } as const;
 
+/** The most blocks that a model may have; the deepest published ones have some hundred. */
+const MAX_LAYERS = 10_000;
+
 /** Defaults of rotary positions. */
 const ROTARY = { ropeTheta: 10_000, rotaryPairing: "halves" } as const;
 
@@ -91,9 +96,10 @@ const ROTARY = { ropeTheta: 10_000, rotaryPairing: "halves" } as const;
  * @throws ConfigError naming the first setting that is missing, unknown, out of range or in conflict
  */
 export function resolveConfig(config: ModelConfig): ResolvedConfig {
+  if (config === undefined) throw new ConfigError("ModelConfig: needs sizes, for example presets.gpt2(), got nothing");
   checkOptions("ModelConfig", config, KEYS);
   for (const name of ["vocabSize", "contextLength", "dModel", "nLayers", "nHeads"] as const) {
-    checkInteger("ModelConfig", name, config[name], 1, 2 ** 31 - 1);
+    checkInteger("ModelConfig", name, config[name], 1, name === "nLayers" ? MAX_LAYERS : MAX_SIZE);
   }
   const given = Object.fromEntries(
     Object.entries(config).filter(([, value]) => value !== undefined),
@@ -139,13 +145,13 @@ function checkResolved(config: ResolvedConfig): void {
       nKvHeads,
     });
   checkInteger("ModelConfig", "headDim", headDim, 1, 2 ** 20);
-  checkInteger("ModelConfig", "dFf", config.dFf, 1, 2 ** 31 - 1);
+  checkMatrices(config);
+  checkInteger("ModelConfig", "dFf", config.dFf, 1, MAX_SIZE);
   checkNumber("ModelConfig", "normEps", config.normEps, 0, 1);
   checkNumber("ModelConfig", "ropeTheta", config.ropeTheta, 1);
   checkNumber("ModelConfig", "dropout", config.dropout, 0, 0.999);
   for (const name of ["gated", "bias", "tieEmbeddings"] as const) {
-    if (typeof config[name] !== "boolean")
-      throw new ConfigError(`ModelConfig: ${name} must be true or false, got ${String(config[name])}`, { name });
+    checkFlag("ModelConfig", name, config[name]);
   }
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = config[name as keyof typeof CHOICES];
@@ -162,11 +168,45 @@ function checkResolved(config: ResolvedConfig): void {
     throw new ConfigError(`ModelConfig: sinusoidal positions need an even dModel, got ${dModel}`, { dModel });
 }
 
+/** Throws a `ConfigError` if a weight matrix of the model would hold more numbers than a tensor can. */
+function checkMatrices({ vocabSize, dModel, nHeads, headDim, dFf }: ResolvedConfig): void {
+  const sizes = { "vocabSize × dModel": vocabSize, "nHeads × headDim × dModel": nHeads * headDim, "dFf × dModel": dFf };
+  for (const [name, rows] of Object.entries(sizes)) {
+    if (rows * dModel > MAX_SIZE) {
+      throw new ConfigError(
+        `ModelConfig: ${name} must be at most ${MAX_SIZE}, the most numbers of a matrix, got ${rows} × ${dModel}`,
+        { name, rows, dModel },
+      );
+    }
+  }
+}
+
+/**
+ * Throws a `ConfigError` if the table of positions would be too large. Not a part of `resolveConfig`: files may promise a
+ * long context, and who loads them asks for a shorter one.
+ */
+export function checkPositions({ position, contextLength, headDim, dModel }: ResolvedConfig): void {
+  const width = position === "rotary" ? headDim : dModel;
+  const longest = Math.floor(MAX_POSITION_NUMBERS / width);
+  if (contextLength <= longest) return;
+  throw new ConfigError(
+    `ModelConfig: contextLength ${contextLength} needs a table of ${position} positions beyond ${MAX_POSITION_NUMBERS} numbers; it may be at most ${longest}`,
+    { contextLength, longest },
+  );
+}
+
+/** Throws a `ConfigError` unless `value` is true or false. */
+export function checkFlag(operation: string, name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new ConfigError(`${operation}: ${name} must be true or false, got ${describeValue(value)}`, { name, value });
+}
+
 /** Sizes and settings that a preset lets its caller replace. */
 export type PresetOverrides = Partial<ModelConfig>;
 
 /** A preset with what should differ; undefined counts as absent. */
 function withOverrides(preset: ModelConfig, overrides: PresetOverrides): ModelConfig {
+  checkOptions("presets", overrides, KEYS);
   return { ...preset, ...Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)) };
 }
 
@@ -202,7 +242,7 @@ export const presets: {
         dModel: 768,
         nLayers: 12,
         nHeads: 12,
-        nKvHeads: overrides.nHeads === undefined ? 4 : undefined,
+        nKvHeads: overrides?.nHeads === undefined ? 4 : undefined,
         norm: "rmsNorm",
         activation: "silu",
         gated: true,

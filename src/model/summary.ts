@@ -24,9 +24,14 @@ export function summarize(config: ResolvedConfig, parameters: ReadonlyMap<string
   }
   if (config.tieEmbeddings) rows.push(["lmHead.weight", "= tokenEmbedding.weight", "0"]);
   rows.push(["total", "", count(total)]);
-  const heads = nKvHeads === nHeads ? `${nHeads} heads` : `${nHeads} heads over ${nKvHeads} key/value heads`;
-  const head = `Transformer: ${nLayers} layers, ${dModel} wide, ${heads}, context ${contextLength}, vocabulary ${vocabSize}`;
+  const heads =
+    nKvHeads === nHeads ? plural(nHeads, "head") : `${nHeads} heads over ${plural(nKvHeads, "key/value head")}`;
+  const head = `Transformer: ${plural(nLayers, "layer")}, ${dModel} wide, ${heads}, context ${contextLength}, vocabulary ${vocabSize}`;
   return `${head}\n${alignColumns(rows)}`;
+}
+
+function plural(size: number, noun: string): string {
+  return `${size} ${noun}${size === 1 ? "" : "s"}`;
 }
 
 function count(size: number): string {

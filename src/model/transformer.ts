@@ -1,6 +1,6 @@
 /** The decoder-only transformer: tokens in, a score for every possible next token out. */
 import { noGrad } from "../autograd/graph.ts";
-import { ConfigError, ShapeError, checkOptions } from "../errors.ts";
+import { ConfigError, ShapeError, checkOptions, describeValue } from "../errors.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { assignParameters, blank, seeded } from "../nn/init.ts";
@@ -20,7 +20,7 @@ import type { RotaryTable } from "../ops/rotary.ts";
 import { untrack } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { TransformerBlock, initStd, makeNorm } from "./block.ts";
-import { resolveConfig } from "./config.ts";
+import { checkFlag, checkPositions, resolveConfig } from "./config.ts";
 import type { ModelConfig, ResolvedConfig } from "./config.ts";
 import { summarize } from "./summary.ts";
 
@@ -69,14 +69,20 @@ export class Transformer extends Module {
   readonly #rotary: RotaryTable | undefined;
   readonly #sinusoids: Tensor | undefined;
 
+  /**
+   * @throws ConfigError for sizes that do not fit together or no runtime could hold, an unknown option, or parameters that
+   *   are not exactly those of the model
+   */
   constructor(config: ModelConfig, options: TransformerOptions = {}) {
     super();
     checkOptions("Transformer", options, ["seed", "parameters"]);
+    const { seed = 0 } = options;
     if (options.seed !== undefined && options.parameters !== undefined)
       throw new ConfigError("Transformer: seed has no effect on given parameters; give one of the two");
     this.config = resolveConfig(config);
+    checkPositions(this.config);
     const { vocabSize, contextLength, dModel, nLayers, position } = this.config;
-    const init: Initializer = options.parameters === undefined ? seeded(options.seed ?? 0) : blank();
+    const init: Initializer = options.parameters === undefined ? seeded(seed) : blank();
     const std = initStd(dModel);
     this.tokenEmbedding = new Embedding(init, vocabSize, dModel, std);
     this.positionEmbedding = position === "learned" ? new Embedding(init, contextLength, dModel, std) : undefined;
@@ -96,10 +102,11 @@ export class Transformer extends Module {
    *
    * @param tokens one sequence, or several of equal length
    * @returns logits [batch, seq, vocabSize], or [batch, 1, vocabSize] with `lastOnly`
-   * @throws ShapeError for no tokens, uneven rows, an id that is not in the vocabulary, or more tokens than the context
+   * @throws ShapeError for no tokens, uneven rows, an id that is not in the vocabulary, or more tokens than the context;
+   *   ConfigError for an option that is unknown or of the wrong kind
    */
   forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions = {}): Tensor {
-    checkOptions("forward", options, ["kvCache", "lastOnly", "dropoutRandom", "observe"]);
+    checkForwardOptions(options);
     return options.kvCache === undefined
       ? this.#forward(tokens, options)
       : noGrad(() => this.#forward(tokens, options));
@@ -110,7 +117,7 @@ export class Transformer extends Module {
     const past = kvCache?.length ?? 0;
     if (kvCache !== undefined && kvCache.nLayers !== this.config.nLayers)
       throw new ShapeError(
-        `forward: the cache is of ${kvCache.nLayers} layers, the model has ${this.config.nLayers}; use model.newCache()`,
+        `forward: the cache has ${kvCache.nLayers} of the model's ${this.config.nLayers} layers; use model.newCache()`,
       );
     const { ids, batch, seq } = this.#readTokens(tokens, past);
     const embedded = reshape(this.tokenEmbedding.forward(ids), [batch, seq, this.config.dModel]);
@@ -160,11 +167,16 @@ export class Transformer extends Module {
     return { ids, batch, seq };
   }
 
-  /** An empty cache that fits this model. */
+  /**
+   * An empty cache that fits this model.
+   *
+   * @throws ConfigError unless batch is a whole number from 1 on
+   */
   newCache(options: CacheOptions = {}): KVCache {
     checkOptions("newCache", options, ["batch"]);
+    const { batch = 1 } = options;
     const { nLayers, nKvHeads, headDim, contextLength } = this.config;
-    return new KVCache({ batch: options.batch ?? 1, nLayers, nKvHeads, headDim, maxLength: contextLength });
+    return new KVCache({ batch, nLayers, nKvHeads, headDim, maxLength: contextLength });
   }
 
   /** A table of layers, shapes and parameter counts. */
@@ -189,6 +201,20 @@ declare global {
 export interface Transformer {
   /** The same as `dispose()`. */
   [Symbol.dispose](): void;
+}
+
+function checkForwardOptions(options: ForwardOptions): void {
+  checkOptions("forward", options, ["kvCache", "lastOnly", "dropoutRandom", "observe"]);
+  const { kvCache, lastOnly = false, dropoutRandom, observe } = options;
+  const refuse = (name: string, expected: string, value: unknown): never => {
+    throw new ConfigError(`forward: ${name} must be ${expected}, got ${describeValue(value)}`, { name, value });
+  };
+  if (kvCache !== undefined && !(kvCache instanceof KVCache))
+    refuse("kvCache", "a KVCache from model.newCache()", kvCache);
+  checkFlag("forward", "lastOnly", lastOnly);
+  if (dropoutRandom !== undefined && typeof dropoutRandom?.uniform !== "function")
+    refuse("dropoutRandom", "a Random", dropoutRandom);
+  if (observe !== undefined && typeof observe !== "function") refuse("observe", "a function", observe);
 }
 
 /** Throws unless a model's vocabulary can hold every id of a tokenizer. */

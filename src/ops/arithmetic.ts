@@ -3,7 +3,7 @@ import { kernels } from "../backend/current.ts";
 import type { BinaryKernel } from "../backend/backend.ts";
 import { record } from "../autograd/graph.ts";
 import { broadcastShapes, sizeOf } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, checkTensor } from "../tensor/tensor.ts";
 import { gatherGradient, repeatable } from "./broadcast.ts";
 import { combined, scaled } from "./fresh.ts";
 
@@ -60,10 +60,15 @@ interface Pair {
 }
 
 function align(operation: string, a: Operand, b: Operand): Pair {
-  const tensorA = typeof a === "number" ? new Tensor(Float32Array.of(a), []) : a;
-  const tensorB = typeof b === "number" ? new Tensor(Float32Array.of(b), []) : b;
+  const [tensorA, tensorB] = [asTensor(operation, "a", a), asTensor(operation, "b", b)];
   const shape = broadcastShapes(operation, tensorA.shape, tensorB.shape);
   return { a: tensorA, b: tensorB, aData: repeatable(tensorA, shape), bData: repeatable(tensorB, shape), shape };
+}
+
+function asTensor(operation: string, name: string, operand: Operand): Tensor {
+  if (typeof operand === "number") return new Tensor(Float32Array.of(operand), []);
+  checkTensor(operation, name, operand, "a tensor or a number");
+  return operand;
 }
 
 function over({ aData, bData, shape }: Pair, kernel: BinaryKernel): Float32Array {

@@ -5,7 +5,7 @@ import { noGrad, record } from "../autograd/graph.ts";
 import { ShapeError, checkNumber, checkOptions } from "../errors.ts";
 import { allocate, allocateZeros } from "../tensor/scope.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, checkTensor } from "../tensor/tensor.ts";
 import { add, mul } from "./arithmetic.ts";
 import { reshape, slice, transpose } from "./layout.ts";
 import { matmul } from "./matmul.ts";
@@ -31,9 +31,11 @@ export interface AttentionOptions {
  * @param k [batch, nKvHeads, keys, headDim]
  * @param v as k
  * @returns [batch, nHeads, seq, headDim]
+ * @throws ShapeError if q, k and v do not fit together or keyLen does not fit them, ConfigError for an unknown option or a
+ *   scale that is not finite
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  const { sizes, scale } = plan(q, k, v, options);
+  const { sizes, scale } = plan("attention", q, k, v, options);
   const { batch, nHeads, nKvHeads, seq } = sizes;
   const out = allocate(q.size);
   const logSumExp = allocate(batch * nHeads * seq);
@@ -61,24 +63,31 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   });
 }
 
-function plan(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): { sizes: AttentionSizes; scale: number } {
-  checkOptions("attention", options, ["causal", "scale", "keyLen"]);
+function plan(
+  operation: string,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: AttentionOptions,
+): { sizes: AttentionSizes; scale: number } {
+  for (const [name, value] of Object.entries({ q, k, v })) checkTensor(operation, name, value);
+  checkOptions(operation, options, ["causal", "scale", "keyLen"]);
   const shapes = `q is ${formatShape(q.shape)}, k is ${formatShape(k.shape)}, v is ${formatShape(v.shape)}`;
   const details = { q: q.shape, k: k.shape, v: v.shape };
   if (q.shape.length !== 4 || k.shape.length !== 4)
-    throw new ShapeError(`attention: needs [batch, heads, seq, headDim] three times: ${shapes}`, details);
+    throw new ShapeError(`${operation}: needs [batch, heads, seq, headDim] three times: ${shapes}`, details);
   const [batch, nHeads, seq, headDim] = q.shape;
   const [, nKvHeads, keyRows] = k.shape;
   if (!sameShape(k.shape, v.shape) || k.shape[0] !== batch || k.shape[3] !== headDim || nHeads % nKvHeads !== 0) {
     throw new ShapeError(
-      `attention: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ${shapes}`,
+      `${operation}: k and v must agree with each other, and with q in batch and headDim, and their heads must divide q's: ${shapes}`,
       details,
     );
   }
   const { causal = true, scale = 1 / Math.sqrt(headDim), keyLen = keyRows } = options;
-  checkNumber("attention", "scale", scale, -Number.MAX_VALUE);
+  checkNumber(operation, "scale", scale, -Number.MAX_VALUE);
   if (!Number.isInteger(keyLen) || keyLen < 1 || keyLen > keyRows || (causal && keyLen < seq)) {
-    throw new ShapeError(`attention: keyLen ${keyLen} must be from ${causal ? seq : 1} to ${keyRows}: ${shapes}`, {
+    throw new ShapeError(`${operation}: keyLen ${keyLen} must be from ${causal ? seq : 1} to ${keyRows}: ${shapes}`, {
       ...details,
       keyLen,
     });
@@ -97,7 +106,7 @@ export function attentionMaps(
   k: Tensor,
   options: AttentionOptions = {},
 ): { scores: Tensor; weights: Tensor } {
-  const { sizes, scale } = plan(q, k, k, options);
+  const { sizes, scale } = plan("attentionMaps", q, k, k, options);
   const { batch, nHeads, nKvHeads, seq, keyLen, headDim, causal } = sizes;
   return noGrad(() => {
     const grouped = reshape(q, [batch, nKvHeads, (nHeads / nKvHeads) * seq, headDim]); // heads that share keys are neighbours

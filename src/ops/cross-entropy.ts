@@ -4,6 +4,7 @@ import { record } from "../autograd/graph.ts";
 import { ConfigError, ShapeError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { readIds } from "./ids.ts";
 import type { Ids } from "./ids.ts";
@@ -21,9 +22,11 @@ export interface CrossEntropyOptions {
  *
  * @param logits [..., vocabSize], before any softmax
  * @param targets [...] ids, one for each row of logits
- * @throws ConfigError if every target is ignored: the mean of nothing
+ * @throws ConfigError if every target is ignored: the mean of nothing; ShapeError for a target that is no class, or
+ *   another number of targets than rows
  */
 export function crossEntropy(logits: Tensor, targets: Ids, options: CrossEntropyOptions = {}): Tensor {
+  checkTensor("crossEntropy", "logits", logits);
   checkOptions("crossEntropy", options, ["ignoreIndex", "labelSmoothing"]);
   const { ignoreIndex = -100, labelSmoothing = 0 } = options;
   checkInteger("crossEntropy", "ignoreIndex", ignoreIndex, -(2 ** 31), 2 ** 31 - 1);

@@ -4,6 +4,7 @@ import { record } from "../autograd/graph.ts";
 import { ConfigError, checkNumber, checkOptions } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { allocate } from "../tensor/scope.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { combined } from "./fresh.ts";
 
@@ -15,8 +16,13 @@ export interface DropoutOptions {
   random: Random;
 }
 
-/** Zeroes each element with probability p and scales the others by 1 / (1 - p), so the mean stays (Srivastava et al. 2014). */
+/**
+ * Zeroes each element with probability p and scales the others by 1 / (1 - p), so the mean stays (Srivastava et al. 2014).
+ *
+ * @throws ConfigError for a p outside [0, 1) or a missing source of chance
+ */
 export function dropout(x: Tensor, options: DropoutOptions): Tensor {
+  checkTensor("dropout", "x", x);
   checkOptions("dropout", options, ["p", "random"]);
   const { p, random } = options ?? {};
   checkNumber("dropout", "p", p, 0, 1 - 1e-6);

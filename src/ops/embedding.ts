@@ -4,6 +4,7 @@ import { record } from "../autograd/graph.ts";
 import { ShapeError } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { readIds } from "./ids.ts";
 import type { Ids } from "./ids.ts";
@@ -14,6 +15,7 @@ import type { Ids } from "./ids.ts";
  * @throws ShapeError if an id is not a row of the table
  */
 export function embedding(weight: Tensor, ids: Ids): Tensor {
+  checkTensor("embedding", "weight", weight, "a tensor", "the ids come second: embedding(weight, ids)");
   if (weight.shape.length !== 2)
     throw new ShapeError(`embedding: weight must be [rows, cols], got ${formatShape(weight.shape)}`, {
       weight: weight.shape,

@@ -4,21 +4,27 @@ import { record } from "../autograd/graph.ts";
 import { ShapeError, checkOptions } from "../errors.ts";
 import { allocate, allocateZeros } from "../tensor/scope.ts";
 import { checkShape, formatShape, resolveAxis, sizeOf, viewAtAxis } from "../tensor/shape.ts";
+import { checkTensor, checkTensors } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
  * The same numbers under another shape; a view, nothing is copied.
  *
  * @param shape the new axes; one of them may be -1 and is then worked out
+ * @throws ShapeError if the numbers do not fit the shape
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  checkTensor("reshape", "x", x);
   const target = inferAxis(x, shape);
   return record("reshape", x.data, target, [x], (gradOut) => [gradOut]);
 }
 
 function inferAxis(x: Tensor, shape: readonly number[]): number[] {
-  const unknown = shape.indexOf(-1);
-  const known = sizeOf(shape.filter((_, axis) => axis !== unknown));
+  const unknown = Array.isArray(shape) ? shape.indexOf(-1) : -1;
+  const given = unknown === -1 ? shape : shape.toSpliced(unknown, 1);
+  if (unknown !== -1 && given.includes(-1))
+    throw new ShapeError(`reshape: only one axis may be -1, got ${formatShape(shape)}`, { from: x.shape, to: shape });
+  const known = checkShape("reshape", given);
   const target = unknown === -1 ? [...shape] : shape.with(unknown, known === 0 ? 0 : x.size / known);
   if (sizeOf(target) !== x.size || !target.every(Number.isInteger)) {
     throw new ShapeError(`reshape: ${formatShape(x.shape)} (${x.size} numbers) does not fit ${formatShape(shape)}`, {
@@ -26,20 +32,21 @@ function inferAxis(x: Tensor, shape: readonly number[]): number[] {
       to: shape,
     });
   }
-  checkShape("reshape", target);
   return target;
 }
 
-/** Swaps two axes (default the last two): `transpose(x, 1, 2)` of [a, b, c] is [a, c, b]. */
+/**
+ * Swaps two axes (default the last two): `transpose(x, 1, 2)` of [a, b, c] is [a, c, b].
+ *
+ * @throws ShapeError for an axis that x does not have
+ */
 export function transpose(x: Tensor, axis1 = -2, axis2 = -1): Tensor {
-  const first = Math.min(
-    resolveAxis("transpose", axis1, x.shape.length),
-    resolveAxis("transpose", axis2, x.shape.length),
-  );
-  const second = Math.max(
-    resolveAxis("transpose", axis1, x.shape.length),
-    resolveAxis("transpose", axis2, x.shape.length),
-  );
+  checkTensor("transpose", "x", x);
+  const rank = x.shape.length;
+  if (rank < 2 && axis1 === -2)
+    throw new ShapeError(`transpose: needs a tensor of two axes or more, got ${formatShape(x.shape)}`, { x: x.shape });
+  const axes = [resolveAxis("transpose", axis1, rank), resolveAxis("transpose", axis2, rank)];
+  const [first, second] = [Math.min(...axes), Math.max(...axes)];
   if (first === second) return reshape(x, x.shape);
   const shape = x.shape.with(first, x.shape[second]).with(second, x.shape[first]);
   return record("transpose", swapAxes(x.data, x.shape, first, second), shape, [x], (gradOut) => [
@@ -66,10 +73,15 @@ export interface SliceOptions {
   end?: number;
 }
 
-/** A range of one axis. A slice of the first axis is a view, others copy. */
+/**
+ * A range of one axis. A slice of the first axis is a view, others copy.
+ *
+ * @throws ShapeError for a range that does not lie within the axis, or an axis that x does not have
+ */
 export function slice(x: Tensor, options: SliceOptions = {}): Tensor {
+  checkTensor("slice", "x", x);
   checkOptions("slice", options, ["axis", "start", "end"]);
-  const axis = resolveAxis("slice", options.axis ?? 0, x.shape.length);
+  const axis = resolveAxis("slice", options.axis === undefined ? 0 : options.axis, x.shape.length);
   const { outer, length, inner } = viewAtAxis(x.shape, axis);
   const start = fromEnd(options.start ?? 0, length);
   const end = fromEnd(options.end ?? length, length);
@@ -105,12 +117,17 @@ function fromEnd(index: number, length: number): number {
   return index < 0 ? index + length : index;
 }
 
-/** Joins tensors along an axis (default 0); all other axes must agree. */
+/**
+ * Joins tensors along an axis (default 0); all other axes must agree.
+ *
+ * @throws ShapeError if they do not, or there is no tensor; ConfigError if the first argument is no list of tensors
+ */
 export function concat(tensors: readonly Tensor[], options: { axis?: number } = {}): Tensor {
+  checkTensors("concat", "tensors", tensors);
   checkOptions("concat", options, ["axis"]);
   if (tensors.length === 0) throw new ShapeError("concat: needs at least one tensor");
   const first = tensors[0].shape;
-  const axis = resolveAxis("concat", options.axis ?? 0, first.length);
+  const axis = resolveAxis("concat", options.axis === undefined ? 0 : options.axis, first.length);
   for (const { shape } of tensors) {
     if (shape.length !== first.length || shape.some((length, i) => i !== axis && length !== first[i])) {
       throw new ShapeError(

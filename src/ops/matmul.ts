@@ -4,6 +4,7 @@ import { record } from "../autograd/graph.ts";
 import { ShapeError } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { gatherGradient, stretch } from "./broadcast.ts";
 import { combined } from "./fresh.ts";
@@ -11,8 +12,12 @@ import { combined } from "./fresh.ts";
 /**
  * The matrix product over the last two axes: [..., m, k] · [..., k, n] = [..., m, n]. Leading axes broadcast; against a
  * plain matrix b they are simply more rows.
+ *
+ * @throws ShapeError if the inner sizes differ, the leading axes do not broadcast, or an operand has fewer than two axes
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkTensor("matmul", "a", a);
+  checkTensor("matmul", "b", b);
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw new ShapeError(`matmul: needs two axes or more: a is ${formatShape(a.shape)}, b is ${formatShape(b.shape)}`, {
       a: a.shape,
@@ -28,7 +33,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     });
   const leadA = a.shape.slice(0, -2);
   const leadB = b.shape.slice(0, -2);
-  const lead = broadcastShapes("matmul", leadA, leadB);
+  const lead = broadcastShapes("matmul", leadA, leadB, a.shape, b.shape);
   if (leadB.length === 0) return product(a, b, [...lead, m, n], 1, sizeOf(lead) * m, k, n);
   return product(a, b, [...lead, m, n], sizeOf(lead), m, k, n);
 }
@@ -52,8 +57,12 @@ function product(a: Tensor, b: Tensor, shape: number[], batch: number, m: number
  *
  * @param weight [dOut, dIn], one row for each output, as PyTorch stores it
  * @param bias [dOut]
+ * @throws ShapeError if the sizes do not fit together
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  checkTensor("linear", "x", x);
+  checkTensor("linear", "weight", weight);
+  if (bias !== undefined) checkTensor("linear", "bias", bias, "a tensor or undefined");
   const [dOut, dIn] = weight.shape;
   if (weight.shape.length !== 2 || x.shape.length === 0 || x.shape[x.shape.length - 1] !== dIn) {
     throw new ShapeError(

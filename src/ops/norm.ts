@@ -4,6 +4,7 @@ import { record } from "../autograd/graph.ts";
 import { ShapeError, checkNumber, checkOptions } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Options of the norms. */
@@ -17,9 +18,12 @@ export interface NormOptions {
  *
  * @param weight [cols]
  * @param bias [cols]; without it nothing is added
+ * @throws ShapeError if weight or bias do not match the last axis of x
  */
 export function layerNorm(x: Tensor, weight: Tensor, bias?: Tensor, options: NormOptions = {}): Tensor {
   const { rows, cols, eps } = plan("layerNorm", x, weight, options);
+  if (bias !== undefined)
+    checkTensor("layerNorm", "bias", bias, "a tensor or undefined", "options are the fourth argument");
   if (bias !== undefined && !sameShape(bias.shape, [cols]))
     throw new ShapeError(`layerNorm: bias must be [${cols}], got ${formatShape(bias.shape)}`, { bias: bias.shape });
   const out = allocate(x.size);
@@ -43,6 +47,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias?: Tensor, options: Nor
  * x / √(mean(x²) + eps) · weight over the last axis (Zhang & Sennrich 2019, eq. 4).
  *
  * @param weight [cols]
+ * @throws ShapeError if weight does not match the last axis of x
  */
 export function rmsNorm(x: Tensor, weight: Tensor, options: NormOptions = {}): Tensor {
   const { rows, cols, eps } = plan("rmsNorm", x, weight, options);
@@ -65,6 +70,8 @@ function plan(
   weight: Tensor,
   options: NormOptions,
 ): { rows: number; cols: number; eps: number } {
+  checkTensor(operation, "x", x);
+  checkTensor(operation, "weight", weight);
   checkOptions(operation, options, ["eps"]);
   const { eps = 1e-5 } = options;
   checkNumber(operation, "eps", eps, 0);

@@ -5,6 +5,7 @@ import { ShapeError, checkOptions } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape, resolveAxis, viewAtAxis } from "../tensor/shape.ts";
 import type { AxisView } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { scaled, summed } from "./fresh.ts";
 
@@ -50,6 +51,7 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 function plan(operation: string, x: Tensor, options: ReduceOptions): { view: AxisView; shape: number[] } {
+  checkTensor(operation, "x", x);
   checkOptions(operation, options, ["axis", "keepDims"]);
   const { keepDims = false } = options;
   if (options.axis === undefined) {

@@ -1,10 +1,14 @@
 /** Rotary position embedding: a token's place as an angle (Su et al. 2021, RoFormer, §3.2.2 and eq. 34). */
 import { kernels } from "../backend/current.ts";
 import { record } from "../autograd/graph.ts";
-import { ConfigError, ShapeError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
+import { ConfigError, ShapeError, checkInteger, checkNumber, checkOptions, describeValue } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+
+/** The most numbers that a table of computed positions may have: 512 MiB. */
+export const MAX_POSITION_NUMBERS: number = 2 ** 27;
 
 /** Cosines and sines of every position's angles, one row [headDim / 2] for each position. */
 export interface RotaryTable {
@@ -19,10 +23,12 @@ export interface RotaryTable {
  *
  * The frequencies are powers of one root, found by Newton's method in double precision with exactly rounded operations,
  * so every runtime gets the same table. The angle is rounded to 32 bits, as PyTorch and llama2.c do.
+ *
+ * @throws ConfigError for an odd headDim, a theta below 1, or a table of more than 2^27 numbers
  */
 export function rotaryTable(positions: number, headDim: number, theta = 10_000): RotaryTable {
-  checkInteger("rotaryTable", "positions", positions, 0);
-  checkInteger("rotaryTable", "headDim", headDim, 0);
+  checkInteger("rotaryTable", "headDim", headDim, 0, MAX_POSITION_NUMBERS);
+  checkInteger("rotaryTable", "positions", positions, 0, Math.floor(MAX_POSITION_NUMBERS / Math.max(headDim, 1)));
   checkNumber("rotaryTable", "theta", theta, 1);
   if (headDim % 2 !== 0) throw new ConfigError(`rotaryTable: headDim must be even, got ${headDim}`, { headDim });
   const half = headDim / 2;
@@ -65,14 +71,22 @@ export interface RotaryOptions {
   table?: RotaryTable;
 }
 
-/** Turns each pair of elements of x [..., seq, headDim] by an angle that grows with the row's position. */
+/**
+ * Turns each pair of elements of x [..., seq, headDim] by an angle that grows with the row's position.
+ *
+ * @throws ShapeError if x has no such axes, headDim is odd, or the table does not cover x; ConfigError for an option that
+ *   is unknown, out of range, or in conflict with another
+ */
 export function rotary(x: Tensor, options: RotaryOptions = {}): Tensor {
+  checkTensor("rotary", "x", x);
   checkOptions("rotary", options, ["theta", "pairing", "offset", "table"]);
   const { theta = 10_000, pairing = "halves", offset = 0 } = options;
   checkNumber("rotary", "theta", theta, 1);
   checkInteger("rotary", "offset", offset, 0);
   if (pairing !== "halves" && pairing !== "pairs")
     throw new ConfigError(`rotary: pairing must be "halves" or "pairs", got ${String(pairing)}`, { pairing });
+  if (options.table !== undefined && !(options.table?.cos instanceof Float32Array))
+    throw new ConfigError(`rotary: table must come from rotaryTable(…), got ${describeValue(options.table)}`);
   if (options.theta !== undefined && options.table !== undefined)
     throw new ConfigError("rotary: theta has no effect on a finished table; give one of the two");
   const [seq, headDim] = x.shape.slice(-2);

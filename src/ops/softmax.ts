@@ -5,6 +5,7 @@ import { record } from "../autograd/graph.ts";
 import { checkOptions } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { resolveAxis } from "../tensor/shape.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { transpose } from "./layout.ts";
 
@@ -14,12 +15,20 @@ export interface SoftmaxOptions {
   axis?: number;
 }
 
-/** eˣ / Σ eˣ along an axis: positive numbers that sum to 1. */
+/**
+ * eˣ / Σ eˣ along an axis: positive numbers that sum to 1.
+ *
+ * @throws ShapeError if x does not have the axis
+ */
 export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   return alongAxis("softmax", x, options, kernels().softmax, kernels().softmaxBackward);
 }
 
-/** log(softmax(x)) without the loss of digits that computing it in two steps has. */
+/**
+ * log(softmax(x)) without the loss of digits that computing it in two steps has.
+ *
+ * @throws ShapeError if x does not have the axis
+ */
 export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   return alongAxis("logSoftmax", x, options, kernels().logSoftmax, kernels().logSoftmaxBackward);
 }
@@ -31,8 +40,9 @@ function alongAxis(
   forward: RowKernel,
   backward: RowBackwardKernel,
 ): Tensor {
+  checkTensor(operation, "x", x);
   checkOptions(operation, options, ["axis"]);
-  const axis = resolveAxis(operation, options.axis ?? -1, x.shape.length);
+  const axis = resolveAxis(operation, options.axis === undefined ? -1 : options.axis, x.shape.length);
   if (axis !== x.shape.length - 1)
     return transpose(overRows(operation, transpose(x, axis, -1), forward, backward), axis, -1);
   return overRows(operation, x, forward, backward);

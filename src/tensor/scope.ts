@@ -3,7 +3,8 @@
  * step before; inside a scope they are lent from a pool and given back together, so memory is touched, not allocated.
  * Outside a scope tensors are ordinary garbage-collected values, and nobody ever has to release one.
  */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, ShapeError, describeValue } from "../errors.ts";
+import { MAX_SIZE } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 interface Scope {
@@ -27,8 +28,8 @@ let lent: Float32Array[] = [];
 
 /** An array of `size` floats with undefined content; the caller writes all of it. Inside a scope it comes from the pool. */
 export function allocate(size: number): Float32Array {
-  if (active === null) return new Float32Array(size);
-  const array = pool.get(size)?.pop() ?? new Float32Array(size);
+  if (active === null) return newArray(size);
+  const array = pool.get(size)?.pop() ?? newArray(size);
   active.arrays.push(array);
   lent.push(array);
   return array;
@@ -36,7 +37,20 @@ export function allocate(size: number): Float32Array {
 
 /** Like `allocate`, filled with zeros. */
 export function allocateZeros(size: number): Float32Array {
-  return active === null ? new Float32Array(size) : allocate(size).fill(0);
+  return active === null ? newArray(size) : allocate(size).fill(0);
+}
+
+/** A new array. Says in words that it is too large, where the runtime would throw a RangeError. */
+function newArray(size: number): Float32Array {
+  try {
+    if (size <= MAX_SIZE) return new Float32Array(size);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw new ShapeError(
+    `allocate: ${size} numbers do not fit into memory; the largest tensor has ${MAX_SIZE} where there is room`,
+    { size, limit: MAX_SIZE },
+  );
 }
 
 /** Notes that a tensor was made in the scope at hand. Called by the tensor's constructor. */
@@ -59,6 +73,25 @@ export function trackGradient(owner: Tensor): void {
 }
 
 /**
+ * Calls a function that must be done when it returns.
+ *
+ * @param operation the function that was given `fn`, for the message
+ * @throws ConfigError if `fn` is no function, or returns a promise
+ */
+export function callNow<A extends unknown[], T>(operation: string, fn: (...args: A) => T, ...args: A): T {
+  if (typeof fn !== "function")
+    throw new ConfigError(`${operation}: fn must be a function, got ${describeValue(fn)}`, { fn });
+  const result = fn(...args);
+  if (result instanceof Promise) {
+    result.catch(() => {}); // its own failure has nobody else to hear it
+    throw new ConfigError(
+      `${operation}: fn must be synchronous, got a promise; await before ${operation} or after it, not inside`,
+    );
+  }
+  return result;
+}
+
+/**
  * Runs `fn` and then releases every tensor made inside, except what leaves: the tensors that `fn` returns (alone, or
  * within arrays, plain objects and maps) and the gradients of tensors from outside. What leaves is detached from the
  * graph. Reading a released tensor throws a `DisposedError`; a `Float32Array` taken from one inside the scope must not
@@ -68,7 +101,7 @@ export function trackGradient(owner: Tensor): void {
  * const loss = scope(() => { const l = crossEntropy(model.forward(x), y); l.backward(); return l.item(); });
  * ```
  *
- * @throws ConfigError if `fn` returns a promise: a scope never spans an await or a yield
+ * @throws ConfigError if `fn` is no function, or returns a promise: a scope never spans an await or a yield
  */
 export function scope<T>(fn: () => T): T {
   const opened: Scope = { parent: active, tensors: [], arrays: [], gradientOwners: new Set() };
@@ -76,11 +109,7 @@ export function scope<T>(fn: () => T): T {
   active = opened;
   const kept = new Set<Tensor>();
   try {
-    const result = fn();
-    if (result instanceof Promise) {
-      result.catch(() => {}); // its own failure has nobody else to hear it
-      throw new ConfigError("scope: fn must be synchronous, got a promise; a scope never spans an await");
-    }
+    const result = callNow("scope", fn);
     collectTensors(result, kept);
     return result;
   } finally {

@@ -1,8 +1,8 @@
 /** The one data type of heed: an n-dimensional array of 32-bit floats that may know how it was computed. */
-import { ConfigError, DisposedError, ShapeError } from "../errors.ts";
+import { ConfigError, DisposedError, ShapeError, describeValue } from "../errors.ts";
 import { formatTensor } from "./print.ts";
 import { track, trackGradient } from "./scope.ts";
-import { formatShape, sizeOf } from "./shape.ts";
+import { checkShape, formatShape, sameShape } from "./shape.ts";
 
 /** Numbers in nested lists, all lists of one level equally long. */
 export type NestedArray = number | NestedArray[];
@@ -41,9 +41,18 @@ export class Tensor {
   #data: Float32Array | null;
   #grad: Tensor | null = null;
 
-  /** @param data the numbers; they are used, not copied */
+  /**
+   * @param data the numbers; they are used, not copied
+   * @throws ConfigError unless data is a `Float32Array`, ShapeError unless its length is the size of the shape
+   */
   constructor(data: Float32Array, shape: readonly number[], requiresGrad = false) {
-    this.size = sizeOf(shape);
+    if (!(data instanceof Float32Array)) {
+      throw new ConfigError(
+        `Tensor: data must be a Float32Array, got ${describeArgument(data)}; tensor(…) takes lists and numbers`,
+        { data },
+      );
+    }
+    this.size = checkShape("Tensor", shape);
     if (data.length !== this.size) {
       throw new ShapeError(`Tensor: shape ${formatShape(shape)} holds ${this.size} numbers, got ${data.length}`, {
         shape,
@@ -60,7 +69,7 @@ export class Tensor {
   get data(): Float32Array {
     if (this.#data === null) {
       throw new DisposedError(
-        `Tensor ${formatShape(this.shape)}: read after release; return it from its scope, or do not dispose its model yet`,
+        `Tensor ${formatShape(this.shape)}: read after release; return it from its scope, alone or in an array, a plain object or a Map, or do not dispose its model yet`,
         { shape: this.shape },
       );
     }
@@ -72,6 +81,15 @@ export class Tensor {
     return this.#grad;
   }
   set grad(value: Tensor | null) {
+    if (value !== null) {
+      checkTensor("grad", "value", value, "a tensor or null");
+      if (!sameShape(value.shape, this.shape)) {
+        throw new ShapeError(`grad: value is ${formatShape(value.shape)}, the tensor is ${formatShape(this.shape)}`, {
+          value: value.shape,
+          shape: this.shape,
+        });
+      }
+    }
     trackGradient(this);
     this.#grad = value;
   }
@@ -80,8 +98,10 @@ export class Tensor {
    * Computes the gradient of this tensor with respect to every leaf that requires one and adds it to the leaf's `grad`.
    *
    * @param gradOut the gradient of the final result with respect to this tensor; default 1, only for a single number
+   * @throws ConfigError if nothing was recorded for this tensor, ShapeError if gradOut is missing or of another shape
    */
   backward(gradOut?: Tensor): void {
+    if (gradOut !== undefined) checkTensor("backward", "gradOut", gradOut);
     if (this.node === null) {
       void this.data; // a released tensor says so
       const why = this.requiresGrad
@@ -101,13 +121,25 @@ export class Tensor {
     return this.data[0];
   }
 
-  /** The numbers as nested lists; a plain number for a scalar. */
-  toArray(): NestedArray {
+  /**
+   * The numbers as nested lists; a plain number for a scalar. Who knows the number of axes says the type:
+   *
+   * ```ts
+   * const rows: number[][] = tensor([[1, 2], [3, 4]]).toArray();
+   * rows[1][0]; // 3
+   * ```
+   */
+  toArray<T extends NestedArray = NestedArray>(): T {
     const data = this.data;
     let next = 0;
     const build = (axis: number): NestedArray =>
       axis === this.shape.length ? data[next++] : Array.from({ length: this.shape[axis] }, () => build(axis + 1));
-    return build(0);
+    return build(0) as T;
+  }
+
+  /** What `JSON.stringify` writes: the nested lists of `toArray`. */
+  toJSON(): NestedArray {
+    return this.toArray();
   }
 
   /** Forgets how this tensor was computed. */
@@ -127,4 +159,54 @@ export class Tensor {
   toString(): string {
     return formatTensor(this.data, this.shape);
   }
+
+  static {
+    // What `console.log` shows in Node, Deno and Bun. Not a method: its computed name has no place in the declarations.
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+      value(this: Tensor): string {
+        return this.#data === null ? `Tensor ${formatShape(this.shape)} (released)` : this.toString();
+      },
+    });
+  }
+}
+
+/**
+ * Throws a `ConfigError` unless `value` is a tensor. Every operation asks this of its arguments before it reads them.
+ *
+ * @param operation the function whose argument is checked, for the message
+ * @param name the argument
+ * @param expected what the argument may be, for the message
+ * @param hint what to do instead; without it, lists and numbers get a hint of their own
+ */
+export function checkTensor(
+  operation: string,
+  name: string,
+  value: unknown,
+  expected = "a tensor",
+  hint?: string,
+): void {
+  if (value instanceof Tensor) return;
+  const bare = typeof value === "number" || Array.isArray(value) || ArrayBuffer.isView(value);
+  const advice = hint ?? (bare ? "wrap numbers with tensor(…)" : "");
+  throw new ConfigError(
+    `${operation}: ${name} must be ${expected}, got ${describeArgument(value)}${advice && `; ${advice}`}`,
+    { name, value },
+  );
+}
+
+/** Throws a `ConfigError` unless `values` is a list of tensors. */
+export function checkTensors(operation: string, name: string, values: unknown): void {
+  if (!Array.isArray(values)) {
+    throw new ConfigError(
+      `${operation}: ${name} must be a list of tensors such as [a, b], got ${describeArgument(values)}`,
+      { name, value: values },
+    );
+  }
+  for (let i = 0; i < values.length; i++) checkTensor(operation, `${name}[${i}]`, values[i]);
+}
+
+/** What a value is, for messages; tensors by their shape. */
+function describeArgument(value: unknown): string {
+  if (value instanceof Tensor) return `a tensor ${formatShape(value.shape)}`;
+  return typeof value === "function" ? "a function" : describeValue(value);
 }

@@ -102,4 +102,18 @@ describe("gradCheck", () => {
       "gradCheck: tolerance must be a number finite and >= 0, got -1",
     );
   });
+
+  it.each([
+    [(y: Tensor) => y, x, "inputs must be a list of tensors such as [a, b], got a tensor [2, 3]"],
+    [(y: Tensor) => y, [x, 2], "inputs[1] must be a tensor, got 2; wrap numbers with tensor(…)"],
+    [null, [x], "fn must be a function, got null"],
+    [
+      async (y: Tensor) => y,
+      [x],
+      "fn must be synchronous, got a promise; await before gradCheck or after it, not inside",
+    ],
+    [(y: Tensor) => y.size, [x], "the result of fn must be a tensor, got 6; wrap numbers with tensor(…)"],
+  ])("names arguments of the wrong kind: %#", (fn, inputs, message) => {
+    expectError(() => gradCheck(fn as () => Tensor, inputs as Tensor[]), ConfigError, `gradCheck: ${message}`);
+  });
 });

@@ -155,7 +155,7 @@ describe("refused by name", () => {
     ["config.json: n_embd must be an integer, got nothing", { ...gpt2, n_embd: undefined }],
     ['config.json: n_layer must be an integer, got "3"', { ...gpt2, n_layer: "3" }],
     ["config.json: n_head must be an integer, got 1.5", { ...gpt2, n_head: 1.5 }],
-    ["config.json: ModelConfig: nLayers must be an integer from 1 to 2147483647, got -1", { ...gpt2, n_layer: -1 }],
+    ["config.json: ModelConfig: nLayers must be an integer from 1 to 10000, got -1", { ...gpt2, n_layer: -1 }],
     ["config.json: ModelConfig: dModel must be a multiple of nHeads", { ...gpt2, n_head: 5 }],
     ["activation_function must be one of gelu, gelu_new", { ...gpt2, activation_function: "quick_gelu" }],
     [

@@ -1,7 +1,7 @@
 /** Model configs: defaults, errors, presets. */
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
-import { presets, resolveConfig } from "../../src/model/config.ts";
+import { checkPositions, presets, resolveConfig } from "../../src/model/config.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { expectError } from "../expect-error.ts";
 
@@ -74,7 +74,7 @@ describe("resolveConfig", () => {
     [{ vocabSize: undefined }, "vocabSize must be an integer from 1 to 2147483647, got undefined"],
     [{ contextLength: 0 }, "contextLength must be an integer from 1 to 2147483647, got 0"],
     [{ dModel: 1.5 }, "dModel must be an integer from 1 to 2147483647, got 1.5"],
-    [{ nLayers: "2" }, "nLayers must be an integer from 1 to 2147483647, got 2"],
+    [{ nLayers: "2" }, 'nLayers must be an integer from 1 to 10000, got "2"'],
     [{ nHeads: NaN }, "nHeads must be an integer from 1 to 2147483647, got NaN"],
     [
       { n_layer: 2 },
@@ -100,10 +100,24 @@ describe("resolveConfig", () => {
     [{ activation: "swish" }, "activation must be one of gelu, geluTanh, silu, relu, got swish"],
     [{ position: "alibi" }, "position must be one of learned, sinusoidal, rotary, got alibi"],
     [{ gated: 1 }, "gated must be true or false, got 1"],
-    [{ bias: "no" }, "bias must be true or false, got no"],
+    [{ bias: "no" }, 'bias must be true or false, got "no"'],
     [{ tieEmbeddings: null }, "tieEmbeddings must be true or false, got null"],
     [{ ...rotary, headDim: 5 }, "rotary positions need an even headDim, got 5"],
     [{ position: "sinusoidal", dModel: 25, nHeads: 1 }, "sinusoidal positions need an even dModel, got 25"],
+    [{ nLayers: 1e9 }, "nLayers must be an integer from 1 to 10000, got 1000000000"],
+    [
+      { vocabSize: 1e9 },
+      "vocabSize × dModel must be at most 2147483647, the most numbers of a matrix, got 1000000000 × 24",
+    ],
+    [{ dFf: 1e9 }, "dFf × dModel must be at most 2147483647, the most numbers of a matrix, got 1000000000 × 24"],
+    [
+      { dModel: 1e6, vocabSize: 5 },
+      "nHeads × headDim × dModel must be at most 2147483647, the most numbers of a matrix, got 1000000 × 1000000",
+    ],
+    [
+      { nHeads: 1e4, headDim: 1e4 },
+      "nHeads × headDim × dModel must be at most 2147483647, the most numbers of a matrix, got 100000000 × 24",
+    ],
   ];
 
   it.each(bad)("refuses %j", (change, message) => {
@@ -113,6 +127,36 @@ describe("resolveConfig", () => {
       ConfigError,
       message.startsWith("^") ? new RegExp(message) : `ModelConfig: ${message}`,
     );
+  });
+});
+
+describe("a config that is none", () => {
+  it.each([
+    [undefined, "needs sizes, for example presets.gpt2(), got nothing"],
+    [null, "options must be an object, got null"],
+    [[], "options must be an object, got an array"],
+    [{}, "vocabSize must be an integer from 1 to 2147483647, got undefined"],
+  ])("%j is refused", (config, message) => {
+    expectError(() => resolveConfig(config as ModelConfig), ConfigError, `ModelConfig: ${message}`);
+  });
+});
+
+describe("checkPositions", () => {
+  const check = (change: Partial<ModelConfig>): void =>
+    checkPositions(resolveConfig({ ...SIZES, contextLength: 2e9, ...change }));
+
+  it.each([
+    ["rotary", 6, 22_369_621],
+    ["learned", 24, 5_592_405],
+    ["sinusoidal", 24, 5_592_405],
+  ] as const)("says the longest context of %s positions", (position, width, longest) => {
+    expectError(
+      () => check({ position }),
+      ConfigError,
+      `ModelConfig: contextLength 2000000000 needs a table of ${position} positions beyond 134217728 numbers; it may be at most ${longest}`,
+    );
+    check({ position, contextLength: longest });
+    expect((longest + 1) * width).toBeGreaterThan(2 ** 27);
   });
 });
 
@@ -151,6 +195,11 @@ describe("presets", () => {
     });
     expect(presets[name]({ vocabSize: undefined, nHeads: undefined })).toEqual(presets[name]());
     expectError(() => resolveConfig(presets[name]({ layers: 1 } as object)), ConfigError, /unknown option "layers"/);
+  });
+
+  it.each(["gpt2", "llama"] as const)("%s refuses what is no set of options", (name) => {
+    expectError(() => presets[name](null as never), ConfigError, "presets: options must be an object, got null");
+    expectError(() => presets[name](3 as never), ConfigError, "presets: options must be an object, got number");
   });
 
   it("llama shares keys and values as it is told", () => {

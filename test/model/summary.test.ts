@@ -44,6 +44,16 @@ describe("the head line", () => {
   });
 });
 
+describe("the numbers of the head line", () => {
+  it("agree with their nouns", () => {
+    const config = { ...LLAMA, nLayers: 1, nKvHeads: 1 };
+    expect(new Transformer(config).summary()).toMatch(
+      /^Transformer: 1 layer, 16 wide, 4 heads over 1 key\/value head,/,
+    );
+    expect(new Transformer({ ...config, nHeads: 1 }).summary()).toMatch(/^Transformer: 1 layer, 16 wide, 1 head, /);
+  });
+});
+
 describe("later blocks", () => {
   it("stand in one line", () => {
     expect(new Transformer(GPT2).summary()).toMatch(/^ +blocks\.1 +the same +3,280$/m);

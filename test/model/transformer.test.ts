@@ -241,8 +241,19 @@ describe("forward refuses", () => {
     expectError(
       () => model.forward([1], { kvCache: shallow }),
       ShapeError,
-      "forward: the cache is of 1 layers, the model has 2; use model.newCache()",
+      "forward: the cache has 1 of the model's 2 layers; use model.newCache()",
     );
+  });
+
+  it.each([
+    [{ kvCache: {} }, "kvCache must be a KVCache from model.newCache(), got an object"],
+    [{ kvCache: null }, "kvCache must be a KVCache from model.newCache(), got null"],
+    [{ observe: 3 }, "observe must be a function, got 3"],
+    [{ lastOnly: "yes" }, 'lastOnly must be true or false, got "yes"'],
+    [{ dropoutRandom: 1 }, "dropoutRandom must be a Random, got 1"],
+    [{ dropoutRandom: null }, "dropoutRandom must be a Random, got null"],
+  ])("an option of the wrong kind: %j", (options, message) => {
+    expectError(() => model.forward([1], options as object), ConfigError, `forward: ${message}`);
   });
 
   it("an unknown option", () => {
@@ -260,6 +271,31 @@ describe("forward refuses", () => {
   });
 });
 
+describe("the constructor refuses", () => {
+  const make = Transformer as unknown as new (...given: unknown[]) => Transformer;
+
+  it.each([
+    ["nothing", [], "ModelConfig: needs sizes, for example presets.gpt2(), got nothing"],
+    ["null", [null], "ModelConfig: options must be an object, got null"],
+    [
+      "a vocabulary beyond all bounds",
+      [{ ...GPT2, vocabSize: 1e9 }],
+      /^ModelConfig: vocabSize × dModel must be at most/,
+    ],
+    [
+      "more layers than there can be",
+      [{ ...GPT2, nLayers: 1e9 }],
+      /^ModelConfig: nLayers must be an integer from 1 to 10000/,
+    ],
+    ["a table of positions beyond all bounds", [{ ...LLAMA, contextLength: 2e9 }], /it may be at most 33554432$/],
+    ["an object for parameters", [GPT2, { parameters: {} }], /^parameters: must be a Map/],
+    ["null for parameters", [GPT2, { parameters: null }], /^parameters: must be a Map/],
+    ["null for a seed", [GPT2, { seed: null }], /^Random: /],
+  ])("%s", (_, given, message) => {
+    expectError(() => new make(...given), ConfigError, message);
+  });
+});
+
 describe("dispose", () => {
   it("gives the weights up, and says so to whoever comes later", () => {
     const model = randomModel(GPT2);
@@ -267,7 +303,7 @@ describe("dispose", () => {
     expectError(
       () => model.forward([1]),
       DisposedError,
-      "Tensor [23, 16]: read after release; return it from its scope, or do not dispose its model yet",
+      "Tensor [23, 16]: read after release; return it from its scope, alone or in an array, a plain object or a Map, or do not dispose its model yet",
     );
     model.dispose();
   });

@@ -147,7 +147,7 @@ describe("matmul", () => {
     expectError(
       () => matmul(zeros([2, 3, 4]), zeros([3, 4, 5])),
       ShapeError,
-      "matmul: shapes do not broadcast: a is [2], b is [3]",
+      "matmul: shapes do not broadcast: a is [2, 3, 4], b is [3, 4, 5]",
     );
   });
 });

@@ -64,10 +64,11 @@ describe.each(reductions)("%s", (name, op, reduce) => {
       ShapeError,
       `${name}: axis -3 does not exist in a tensor of 2 axes`,
     );
+    expectError(() => op(zeros([2, 3]), { axis: 0.5 }), ShapeError, `${name}: axis must be a whole number, got 0.5`);
     expectError(
-      () => op(zeros([2, 3]), { axis: 0.5 }),
+      () => op(zeros([2, 3]), { axis: "0" } as object),
       ShapeError,
-      `${name}: axis 0.5 does not exist in a tensor of 2 axes`,
+      `${name}: axis must be a whole number, got "0"`,
     );
     expectError(
       () => op(zeros([2, 3]), { keepdim: true } as object),

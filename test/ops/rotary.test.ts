@@ -35,7 +35,16 @@ describe("rotaryTable", () => {
 
   it("refuses sizes that make no table", () => {
     expectError(() => rotaryTable(4, 3), ConfigError, "rotaryTable: headDim must be even, got 3");
-    expectError(() => rotaryTable(-1, 4), ConfigError, "rotaryTable: positions must be an integer >= 0, got -1");
+    expectError(
+      () => rotaryTable(-1, 4),
+      ConfigError,
+      "rotaryTable: positions must be an integer from 0 to 33554432, got -1",
+    );
+    expectError(
+      () => rotaryTable(2e9, 64),
+      ConfigError,
+      "rotaryTable: positions must be an integer from 0 to 2097152, got 2000000000",
+    );
     expectError(() => rotaryTable(4, 4, 0), ConfigError, "rotaryTable: theta must be a number finite and >= 1, got 0");
   });
 });

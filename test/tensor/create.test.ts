@@ -67,7 +67,7 @@ describe("tensor", () => {
     expectError(
       () => tensor(["a"] as unknown as number[]),
       ShapeError,
-      "tensor: data must be numbers, nested lists of numbers or a typed array, got string",
+      'tensor: data must be numbers, nested lists of numbers or a typed array, got "a"',
     );
     expectError(
       () => tensor(null as unknown as number[]),
@@ -77,7 +77,17 @@ describe("tensor", () => {
     expectError(
       () => tensor({} as number[]),
       ShapeError,
-      "tensor: data must be numbers, nested lists of numbers or a typed array, got object",
+      "tensor: data must be numbers, nested lists of numbers or a typed array, got an object",
+    );
+    expectError(
+      () => tensor(BigInt64Array.of(1n) as unknown as number[]),
+      ShapeError,
+      "tensor: data must be numbers, nested lists of numbers or a typed array, got a bigint",
+    );
+    expectError(
+      () => tensor([1, 2], 2 as unknown as number[]),
+      ShapeError,
+      "tensor: shape must be a list of axis lengths such as [2, 3], got 2",
     );
     expectError(
       () => tensor([1], { requireGrad: true } as object),
@@ -167,5 +177,9 @@ describe("arange", () => {
     expectError(() => arange(0, 3, 0), ConfigError, `${message}0, 3, 0`);
     expectError(() => arange(0, 0, 0), ConfigError, `${message}0, 0, 0`);
     expectError(() => arange(NaN), ConfigError, `${message}0, NaN, 1`);
+    const bare = arange as (...numbers: unknown[]) => unknown;
+    expectError(() => bare(), ConfigError, `${message}0, nothing, 1`);
+    expectError(() => bare("4"), ConfigError, `${message}0, "4", 1`);
+    expectError(() => bare(0, null), ConfigError, `${message}0, null, 1`);
   });
 });

@@ -1,13 +1,13 @@
 /** Scopes: what is released, what survives, what is recycled. */
 import { describe, expect, it } from "vitest";
-import { ConfigError, DisposedError } from "../../src/errors.ts";
+import { ConfigError, DisposedError, ShapeError } from "../../src/errors.ts";
 import { Random } from "../../src/random.ts";
 import { noGrad } from "../../src/autograd/graph.ts";
 import { add, mul, sub } from "../../src/ops/arithmetic.ts";
 import { attention } from "../../src/ops/attention.ts";
 import { crossEntropy } from "../../src/ops/cross-entropy.ts";
 import { concat, reshape, slice, transpose } from "../../src/ops/layout.ts";
-import { linear } from "../../src/ops/matmul.ts";
+import { linear, matmul } from "../../src/ops/matmul.ts";
 import { layerNorm } from "../../src/ops/norm.ts";
 import { gelu } from "../../src/ops/pointwise.ts";
 import { sum } from "../../src/ops/reduce.ts";
@@ -210,10 +210,37 @@ describe("a promise", () => {
     expectError(
       () => scope(async () => 1),
       ConfigError,
-      "scope: fn must be synchronous, got a promise; a scope never spans an await",
+      "scope: fn must be synchronous, got a promise; await before scope or after it, not inside",
     );
-    expectError(() => noGrad(async () => 1), ConfigError, "noGrad: fn must be synchronous, got a promise");
+    expectError(
+      () => noGrad(async () => 1),
+      ConfigError,
+      "noGrad: fn must be synchronous, got a promise; await before noGrad or after it, not inside",
+    );
     expect(ones([1]).scopeDepth).toBe(0);
+  });
+});
+
+describe("what is no function", () => {
+  it.each([
+    ["scope", scope],
+    ["noGrad", noGrad],
+  ])("is an error in %s, and the scope is closed", (name, run) => {
+    expectError(() => run(null as never), ConfigError, `${name}: fn must be a function, got null`);
+    expect(ones([1]).scopeDepth).toBe(0);
+    expect(mul(ones([1], { requiresGrad: true }), 2).requiresGrad).toBe(true);
+  });
+});
+
+describe("a result that no memory holds", () => {
+  const wide = (): Tensor => add(zeros([100_000, 1]), zeros([1, 100_000]));
+
+  it("is a ShapeError, inside a scope and outside", () => {
+    const message =
+      "allocate: 10000000000 numbers do not fit into memory; the largest tensor has 2147483647 where there is room";
+    expectError(wide, ShapeError, message);
+    expectError(() => scope(wide), ShapeError, message);
+    expectError(() => matmul(zeros([100_000, 1]), zeros([1, 100_000])), ShapeError, message);
   });
 });
 

@@ -49,6 +49,30 @@ describe("checkShape", () => {
     checkShape("zeros", []);
     checkShape("zeros", [0, 3]);
   });
+
+  it.each([
+    [3, "3"],
+    [null, "null"],
+    [undefined, "nothing"],
+    ["2,3", '"2,3"'],
+    [Int32Array.of(2), "an object"],
+  ])("refuses %j, which is no list", (shape, shown) => {
+    expectError(
+      () => checkShape("zeros", shape as unknown as number[]),
+      ShapeError,
+      `zeros: shape must be a list of axis lengths such as [2, 3], got ${shown}`,
+    );
+  });
+
+  it("refuses more numbers than kernels can count", () => {
+    checkShape("zeros", [2 ** 31 - 1]);
+    expectError(
+      () => checkShape("zeros", [2 ** 16, 2 ** 15]),
+      ShapeError,
+      "zeros: shape [65536, 32768] has 2147483648 numbers, a tensor holds at most 2147483647",
+    );
+    expectError(() => checkShape("zeros", ["2" as unknown as number]), ShapeError, /got \["2"\]$/);
+  });
 });
 
 describe("resolveAxis", () => {
@@ -56,7 +80,16 @@ describe("resolveAxis", () => {
     expect([0, 2, -1, -3].map((axis) => resolveAxis("sum", axis, 3))).toEqual([0, 2, 2, 0]);
   });
 
-  it.each([3, -4, 0.5, NaN])("refuses axis %d of 3", (axis) => {
+  it.each([0.5, NaN, null, "0"])("refuses %j, which is no axis", (axis) => {
+    const shown = typeof axis === "string" ? `"${axis}"` : String(axis);
+    expectError(
+      () => resolveAxis("sum", axis as number, 3),
+      ShapeError,
+      `sum: axis must be a whole number, got ${shown}`,
+    );
+  });
+
+  it.each([3, -4])("refuses axis %d of 3", (axis) => {
     expectError(
       () => resolveAxis("sum", axis, 3),
       ShapeError,
@@ -101,6 +134,11 @@ describe("broadcastShapes", () => {
       () => broadcastShapes("mul", [2, 3], [3, 2]),
       ShapeError,
       "mul: shapes do not broadcast: a is [2, 3], b is [3, 2]",
+    );
+    expectError(
+      () => broadcastShapes("matmul", [2], [3], [2, 4, 5], [3, 5, 4]),
+      ShapeError,
+      "matmul: shapes do not broadcast: a is [2, 4, 5], b is [3, 5, 4]",
     );
   });
 });

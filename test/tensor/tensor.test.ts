@@ -1,4 +1,5 @@
 /** The tensor itself. */
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigError, DisposedError, ShapeError } from "../../src/errors.ts";
@@ -37,6 +38,24 @@ describe("Tensor", () => {
       { seed: 1 },
     );
     expect(zeros([2, 0]).toArray()).toEqual([[], []]);
+  });
+
+  it("is read without a cast by who knows its axes", () => {
+    const rows: number[][] = tensor([
+      [1, 2],
+      [3, 4],
+    ]).toArray();
+    expect(rows[1][0]).toBe(3);
+    expect(tensor([[5]]).toArray<number[][]>()[0][0]).toBe(5);
+  });
+
+  it("shows its numbers in the console and in JSON", () => {
+    const x = tensor([[1, 2.5]]);
+    expect(inspect(x)).toBe("Tensor [1, 2] [[1, 2.500]]");
+    expect(inspect({ x })).toBe("{ x: Tensor [1, 2] [[1, 2.500]] }");
+    expect(JSON.stringify({ x })).toBe('{"x":[[1,2.5]]}');
+    x.release();
+    expect(inspect(x)).toBe("Tensor [1, 2] (released)");
   });
 
   it("has an item where it holds one number only", () => {
@@ -89,7 +108,8 @@ describe("release", () => {
     mul(x, 2).backward(ones([2]));
     x.release();
     expect(x.grad).toBeNull();
-    const message = "Tensor [2]: read after release; return it from its scope, or do not dispose its model yet";
+    const message =
+      "Tensor [2]: read after release; return it from its scope, alone or in an array, a plain object or a Map, or do not dispose its model yet";
     for (const read of [() => x.data, () => x.toArray(), () => x.toString(), () => mul(x, 1)])
       expectError(read, DisposedError, message);
     const scalar = ones([]);

@@ -104,7 +104,7 @@ describe("splitTokens", () => {
       expectError(
         () => splitTokens([1, 2, 3], fraction as number),
         ConfigError,
-        `splitTokens: fraction must be a number from 0 to 1, got ${fraction}`,
+        `splitTokens: fraction must be a number from 0 to 1, got ${typeof fraction === "string" ? `"${fraction}"` : fraction}`,
       );
     }
     expectError(

@@ -225,7 +225,7 @@ describe("the end of a training", () => {
     expect(error).toMatchObject({
       code: "diverged",
       message: expect.stringMatching(
-        /^train: step \d+ has loss .* and gradient norm .*; the model is as it was before it\. Lower learningRate or set gradClip$/,
+        /^train: step \d+ has loss .* and gradient norm .*; the model is as it was before it; lower learningRate or gradClip$/,
       ),
     });
     expect((error as HeedError).details.step).toBe(count + 1);
