@@ -43,11 +43,17 @@ function stepCase(name: string, config: ModelConfig, options: TrainOptions): Ben
   };
 }
 
+const start = defaultConfig(VOCAB_SIZE);
+
 /** Training steps. */
 export const training: Subject = {
   name: "training",
   cases: [
     stepCase("nanoGPT CPU recipe, 4 layers × 128, batch 12 × 64", nanoGPT, nanoGPTTraining),
-    stepCase("npm start, 3 layers × 96, batch 8 × 96", defaultConfig(VOCAB_SIZE), TRAINING),
+    stepCase(
+      `npm start, ${start.nLayers} layers × ${start.dModel}, batch ${TRAINING.batchSize} × ${start.contextLength}`,
+      start,
+      TRAINING,
+    ),
   ],
 };
