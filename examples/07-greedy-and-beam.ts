@@ -8,9 +8,9 @@ const lm = await defaultModel();
 const prompts =
   process.argv[2] === undefined ? ["The captain said,", "The cow did not", "In the market"] : [process.argv[2]];
 
-/** A finished text and its whole log-probability. */
+/** A text of exactly 16 tokens, so that all are comparable, and its whole log-probability. */
 async function write(prompt: string, options: GenerateOptions): Promise<{ text: string; total: number }> {
-  const { text, logprobs } = await generate(lm, prompt, { ...options, maxNewTokens: 24 });
+  const { text, logprobs } = await generate(lm, prompt, { ...options, minNewTokens: 16, maxNewTokens: 16 });
   return { text: prompt + text, total: logprobs.reduce((sum, logprob) => sum + logprob, 0) };
 }
 
@@ -26,7 +26,7 @@ for (const prompt of prompts) {
   const ratio = Math.exp(beam.total - greedy.total);
   console.log(
     ratio > 1.005
-      ? `The beam's text is ${ratio.toFixed(1)} times as likely.`
+      ? `The beam's text is ${Number(ratio.toPrecision(3))} times as likely.`
       : "Both found the same, or the greedy one is as good.",
   );
 }

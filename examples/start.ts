@@ -155,8 +155,8 @@ async function write(lm: LanguageModel, prompt: string, { maxNewTokens, seed }: 
     { title: "greedy", options: { strategy: "greedy", maxNewTokens } },
     { title: "beam of 4", options: { strategy: "beam", numBeams: 4, maxNewTokens } },
     {
-      title: "sampled (temperature 0.8)",
-      options: { strategy: "sample", temperature: 0.8, topP: 0.95, seed, maxNewTokens },
+      title: "sampled (temperature 0.7)",
+      options: { strategy: "sample", temperature: 0.7, topP: 0.95, seed, maxNewTokens },
     },
   ];
   const columns = [];
