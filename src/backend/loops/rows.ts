@@ -1,5 +1,5 @@
 /**
- * Products of vectors with the rows of a matrix: the inner loops of attention. Eight rows go together: eight
+ * Products of vectors with the rows of a matrix: the inner loops of attention, and of a matrix product with few rows. Eight rows go together: eight
  * sums do not wait for each other's additions, and each element of the vector is read once for eight products. GFLOP/s of both
  * (2-core AMD EPYC, Node 20): four rows 2.7, eight 3.4.
  */
