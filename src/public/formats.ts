@@ -8,3 +8,4 @@ export type { NamedArray, ReadSafetensorsOptions, SafetensorsTensor } from "../f
 export type { DType } from "../formats/safetensors-header.ts";
 export { fromHuggingFace, toHuggingFace } from "../formats/names.ts";
 export type { Family } from "../formats/names.ts";
+export { AbortError, ConfigError, FileError, FormatError, HeedError } from "../errors.ts";

@@ -26,3 +26,4 @@ export type { GeneratedSequence, GenerationPiece, GenerationResult, GenerationUs
 export { nextTokens, score } from "../generation/score.ts";
 export type { NextToken, ScoreResult } from "../generation/score.ts";
 export type { GenerationDefaults, LanguageModel } from "../language-model.ts";
+export { AbortError, ConfigError, DivergedError, HeedError } from "../errors.ts";

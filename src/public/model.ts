@@ -20,3 +20,4 @@ export { TransformerBlock } from "../model/block.ts";
 export { Transformer } from "../model/transformer.ts";
 export type { CacheOptions, ForwardOptions, TransformerOptions } from "../model/transformer.ts";
 export type { GenerationDefaults, LanguageModel } from "../language-model.ts";
+export { ConfigError, DisposedError, HeedError, ShapeError } from "../errors.ts";

@@ -8,3 +8,4 @@ export type { BPEModelParts, BPEParts } from "../tokenizer/bpe.ts";
 export type { AddedToken } from "../tokenizer/special.ts";
 export type { BPETrainOptions, Merge } from "../tokenizer/train.ts";
 export { tokenizerFromJSON } from "../tokenizer/tokenizer-json.ts";
+export { AbortError, ConfigError, FormatError, HeedError, TokenizerError } from "../errors.ts";

@@ -12,3 +12,4 @@ export { Training, train } from "../training/train.ts";
 export type { TrainingSettings } from "../training/settings.ts";
 export type { TrainOptions, TrainStep, TrainingState } from "../training/train.ts";
 export { decodeCheckpoint, encodeCheckpoint, loadCheckpoint, saveCheckpoint } from "../training/checkpoint.ts";
+export { AbortError, ConfigError, DivergedError, FileError, FormatError, HeedError } from "../errors.ts";
