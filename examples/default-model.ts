@@ -14,7 +14,7 @@ export const END = "<|endoftext|>";
 /** Size of the vocabulary, the end token included. */
 export const VOCAB_SIZE = 512;
 
-/** A model small enough to learn in a minute and a half on one core without SIMD. */
+/** A model small enough to learn in about a minute and a half on one core without SIMD. */
 export function defaultConfig(vocabSize: number): ModelConfig {
   return {
     vocabSize,
@@ -75,7 +75,7 @@ export async function defaultModel(): Promise<LanguageModel & { tokenizer: Token
     const lm = await loadModel(MODEL_FOLDER);
     if (lm.tokenizer !== undefined) return { ...lm, tokenizer: lm.tokenizer };
   }
-  console.log(`There is no ${MODEL_FOLDER}/ yet: training one, which takes about a minute and a half.`);
+  console.log(`There is no ${MODEL_FOLDER}/ yet: training one, which takes one and a half to two minutes.`);
   const { train: text } = makeCorpus();
   const tokenizer = BPETokenizer.train(text, { vocabSize: VOCAB_SIZE, specialTokens: [END] });
   const model = new Transformer(defaultConfig(tokenizer.vocabSize), { seed: 1 });
