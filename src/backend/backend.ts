@@ -329,10 +329,33 @@ export interface BackendInfo {
   reasons: string[];
 }
 
+/** A place in a backend's own memory, which stays until it is released or nobody holds it or its array any more. */
+export interface Block {
+  /** The array. Ask anew instead of keeping it: memory that grows may have to move it. */
+  readonly data: Float32Array;
+  /** Gives the place back for reuse. */
+  release(): void;
+}
+
+/** Where a backend likes its arrays to lie. Kernels take others as well, but may have to copy them. */
+export interface ArrayMemory {
+  /** How much is lent now, for `giveBack`. */
+  mark(): number;
+  /** An array of `size` floats with undefined content, until the next `giveBack` of an earlier mark. */
+  lend(size: number): Float32Array;
+  /** Takes back everything that was lent since `mark`. */
+  giveBack(mark: number): void;
+  /** An array that stays; undefined if there is no room, or nothing to be gained. */
+  pin(size: number): Block | undefined;
+}
+
 /** A named set of kernels. */
 export interface Backend {
   readonly kernels: Kernels;
+  readonly memory: ArrayMemory;
   info(): BackendInfo;
   /** Resolves when everything that joins late (threads) has joined. */
   ready(): Promise<BackendInfo>;
+  /** Stops what runs beside the calling thread. Kernels go on working, on one thread. */
+  dispose?(): void;
 }

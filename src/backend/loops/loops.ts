@@ -8,6 +8,7 @@ import { crossEntropy, crossEntropyBackward } from "./cross-entropy.ts";
 import * as elementwise from "./elementwise.ts";
 import { copyRuns, expand, gather, scatterAdd, transpose } from "./layout.ts";
 import { matmul } from "./matmul.ts";
+import { memory } from "./memory.ts";
 import * as norm from "./norm.ts";
 import { maxAxis, maxAxisBackward, sumAxis, sumSquares } from "./reduce.ts";
 import { rotary } from "./rotary.ts";
@@ -55,4 +56,4 @@ function info(): BackendInfo {
 }
 
 /** The backend of plain loops. */
-export const loops: Backend = { kernels, info, ready: async () => info() };
+export const loops: Backend = { kernels, memory, info, ready: async () => info() };

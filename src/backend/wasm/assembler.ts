@@ -1,0 +1,450 @@
+/**
+ * An assembler for WebAssembly: every instruction is a function with the name that the specification gives it, which takes
+ * its operands as pieces of code and gives back the code of all together. `f32x4.add(f32x4.mul(a, b), c)` is
+ * written as it is read; the stack machine beneath stays out of sight. Operand types are checked twice: by TypeScript
+ * and, for code that is put together in loops, when it is emitted.
+ *
+ * Opcodes: WebAssembly Core Specification 2.0, section 5.4; relaxed SIMD and threads from their proposals.
+ */
+
+/** What a piece of code leaves on the stack. */
+export type ValueType = "i32" | "f32" | "f64" | "v128";
+
+/** A piece of code and the type of its result. */
+export interface Code<T extends ValueType | "void"> {
+  readonly type: T;
+  readonly bytes: readonly number[];
+}
+
+export type I32 = Code<"i32">;
+export type F32 = Code<"f32">;
+export type F64 = Code<"f64">;
+export type V128 = Code<"v128">;
+/** An instruction without a result, to be given to `FunctionBody.do`. */
+export type Statement = Code<"void">;
+
+/** The byte that stands for each type. */
+export const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+
+/** An unsigned integer in the variable-length encoding LEB128 (section 5.2.2). */
+export function unsigned(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...unsigned(Math.floor(value / 128))];
+}
+
+/** A signed 32-bit integer in LEB128. */
+function signed(value: number): number[] {
+  return value >= -64 && value < 64 ? [value & 127] : [(value & 127) + 128, ...signed(value >> 7)];
+}
+
+/** Puts an instruction behind its operands. */
+function join<T extends ValueType | "void">(
+  type: T,
+  expected: readonly ValueType[],
+  operands: readonly Code<ValueType>[],
+  instruction: readonly number[],
+): Code<T> {
+  operands.forEach((operand, i) => {
+    if (operand.type !== expected[i])
+      throw new TypeError(`assembler: operand ${i} must be ${expected[i]}, got ${operand.type}`);
+  });
+  return { type, bytes: [...operands.flatMap(({ bytes }) => bytes), ...instruction] };
+}
+
+// Tables of opcodes by name. Vector instructions have the prefix 0xfd, which `VECTOR` stands for, atomic ones 0xfe.
+const VECTOR = [0xfd];
+const ATOMIC = [0xfe];
+type Table = Readonly<Record<string, number>>;
+type Instructions<T extends Table, F> = Readonly<Record<keyof T, F>>;
+
+type Unary<A extends ValueType, R extends ValueType> = (a: Code<A>) => Code<R>;
+type Binary<A extends ValueType, R extends ValueType> = (a: Code<A>, b: Code<A>) => Code<R>;
+type Ternary = (a: V128, b: V128, c: V128) => V128;
+type Shift = (a: V128, bits: I32) => V128;
+type ExtractLane<R extends ValueType> = (a: V128, lane: number) => Code<R>;
+/** `offset` bytes are added to the address, at no cost. */
+type Load<R extends ValueType> = (address: I32, offset?: number) => Code<R>;
+type Store<A extends ValueType> = (address: I32, value: Code<A>, offset?: number) => Statement;
+type StoreLane = (address: I32, value: V128, lane: number, offset?: number) => Statement;
+
+/** All instructions of a table, made alike. */
+function each<T extends Table, F>(
+  table: T,
+  prefix: readonly number[],
+  make: (opcode: number[]) => F,
+): Instructions<T, F> {
+  const named = Object.entries(table).map(([name, code]) => [name, make([...prefix, ...unsigned(code)])]);
+  return Object.fromEntries(named) as Instructions<T, F>;
+}
+
+function unary<T extends Table, A extends ValueType, R extends ValueType>(
+  table: T,
+  from: A,
+  to: R,
+): Instructions<T, Unary<A, R>> {
+  return each(table, from === "v128" || to === "v128" ? VECTOR : [], (opcode) => (a) => join(to, [from], [a], opcode));
+}
+
+function binary<T extends Table, A extends ValueType, R extends ValueType>(
+  table: T,
+  from: A,
+  to: R,
+): Instructions<T, Binary<A, R>> {
+  return each(table, from === "v128" ? VECTOR : [], (opcode) => (a, b) => join(to, [from, from], [a, b], opcode));
+}
+
+function ternary<T extends Table>(table: T): Instructions<T, Ternary> {
+  return each(table, VECTOR, (opcode) => (a, b, c) => join("v128", ["v128", "v128", "v128"], [a, b, c], opcode));
+}
+
+function shifts<T extends Table>(table: T): Instructions<T, Shift> {
+  return each(table, VECTOR, (opcode) => (a, bits) => join("v128", ["v128", "i32"], [a, bits], opcode));
+}
+
+function extract<R extends ValueType>(to: R, code: number): ExtractLane<R> {
+  return (a, lane) => join(to, ["v128"], [a], [...VECTOR, ...unsigned(code), lane]);
+}
+
+/** The alignment hint is 0, a byte: addresses are mostly aligned, and engines do not care. */
+function loads<T extends Table, R extends ValueType>(table: T, to: R): Instructions<T, Load<R>> {
+  return each(
+    table,
+    to === "v128" ? VECTOR : [],
+    (opcode) =>
+      (address, offset = 0) =>
+        join(to, ["i32"], [address], [...opcode, 0, ...unsigned(offset)]),
+  );
+}
+
+function stores<T extends Table, A extends ValueType>(table: T, from: A): Instructions<T, Store<A>> {
+  return each(
+    table,
+    from === "v128" ? VECTOR : [],
+    (opcode) =>
+      (address, value, offset = 0) =>
+        join("void", ["i32", from], [address, value], [...opcode, 0, ...unsigned(offset)]),
+  );
+}
+
+function laneStores<T extends Table>(table: T): Instructions<T, StoreLane> {
+  return each(
+    table,
+    VECTOR,
+    (opcode) =>
+      (address, value, lane, offset = 0) =>
+        join("void", ["i32", "v128"], [address, value], [...opcode, 0, ...unsigned(offset), lane]),
+  );
+}
+
+/** Bytes of numbers, little-endian. */
+const bytesOf = (numbers: Float32Array | Float64Array | Int32Array): number[] => [...new Uint8Array(numbers.buffer)];
+const vectorConstant = (numbers: Float32Array | Float64Array | Int32Array): V128 => ({
+  type: "v128",
+  bytes: [...VECTOR, 12, ...bytesOf(numbers)],
+});
+
+// prettier-ignore
+const I32_BINARY = {
+  eq: 0x46, ne: 0x47, lt_s: 0x48, lt_u: 0x49, gt_s: 0x4a, gt_u: 0x4b, le_u: 0x4d, ge_s: 0x4e, ge_u: 0x4f,
+  add: 0x6a, sub: 0x6b, mul: 0x6c, div_u: 0x6e, rem_u: 0x70, and: 0x71, or: 0x72, xor: 0x73, shl: 0x74, shr_s: 0x75, shr_u: 0x76,
+} as const;
+const I32_UNARY = { eqz: 0x45 } as const;
+const I32_LOAD = { load: 0x28 } as const;
+const I32_STORE = { store: 0x36 } as const;
+
+/** 32-bit integers. Addresses and sizes are unsigned. */
+export const i32: Instructions<typeof I32_BINARY, Binary<"i32", "i32">> &
+  Instructions<typeof I32_UNARY, Unary<"i32", "i32">> &
+  Instructions<typeof I32_LOAD, Load<"i32">> &
+  Instructions<typeof I32_STORE, Store<"i32">> & { const(value: number): I32 } = {
+  ...binary(I32_BINARY, "i32", "i32"),
+  ...unary(I32_UNARY, "i32", "i32"),
+  ...loads(I32_LOAD, "i32"),
+  ...stores(I32_STORE, "i32"),
+  const: (value) => ({ type: "i32", bytes: [0x41, ...signed(value | 0)] }),
+};
+
+const F32_COMPARE = { eq: 0x5b, ne: 0x5c, lt: 0x5d, gt: 0x5e } as const;
+const F32_UNARY = { abs: 0x8b, neg: 0x8c, sqrt: 0x91 } as const;
+const F32_BINARY = { add: 0x92, sub: 0x93, mul: 0x94, div: 0x95, min: 0x96, max: 0x97 } as const;
+const F32_LOAD = { load: 0x2a } as const;
+const F32_STORE = { store: 0x38 } as const;
+const F32_FROM_I32 = { convert_i32_u: 0xb3 } as const;
+const F32_FROM_F64 = { demote_f64: 0xb6 } as const;
+
+/** 32-bit floats. */
+export const f32: Instructions<typeof F32_COMPARE, Binary<"f32", "i32">> &
+  Instructions<typeof F32_UNARY, Unary<"f32", "f32">> &
+  Instructions<typeof F32_BINARY, Binary<"f32", "f32">> &
+  Instructions<typeof F32_LOAD, Load<"f32">> &
+  Instructions<typeof F32_STORE, Store<"f32">> &
+  Instructions<typeof F32_FROM_I32, Unary<"i32", "f32">> &
+  Instructions<typeof F32_FROM_F64, Unary<"f64", "f32">> & { const(value: number): F32 } = {
+  ...binary(F32_COMPARE, "f32", "i32"),
+  ...unary(F32_UNARY, "f32", "f32"),
+  ...binary(F32_BINARY, "f32", "f32"),
+  ...loads(F32_LOAD, "f32"),
+  ...stores(F32_STORE, "f32"),
+  ...unary(F32_FROM_I32, "i32", "f32"),
+  ...unary(F32_FROM_F64, "f64", "f32"),
+  const: (value) => ({ type: "f32", bytes: [0x43, ...bytesOf(Float32Array.of(value))] }),
+};
+
+const F64_UNARY = { sqrt: 0x9f } as const;
+const F64_BINARY = { add: 0xa0, sub: 0xa1, mul: 0xa2, div: 0xa3 } as const;
+const F64_STORE = { store: 0x39 } as const;
+const F64_FROM_I32 = { convert_i32_u: 0xb8 } as const;
+const F64_FROM_F32 = { promote_f32: 0xbb } as const;
+
+/** 64-bit floats. */
+export const f64: Instructions<typeof F64_UNARY, Unary<"f64", "f64">> &
+  Instructions<typeof F64_BINARY, Binary<"f64", "f64">> &
+  Instructions<typeof F64_STORE, Store<"f64">> &
+  Instructions<typeof F64_FROM_I32, Unary<"i32", "f64">> &
+  Instructions<typeof F64_FROM_F32, Unary<"f32", "f64">> & { const(value: number): F64 } = {
+  ...unary(F64_UNARY, "f64", "f64"),
+  ...binary(F64_BINARY, "f64", "f64"),
+  ...stores(F64_STORE, "f64"),
+  ...unary(F64_FROM_I32, "i32", "f64"),
+  ...unary(F64_FROM_F32, "f32", "f64"),
+  const: (value) => ({ type: "f64", bytes: [0x44, ...bytesOf(Float64Array.of(value))] }),
+};
+
+// "zero" loads leave zeros in the lanes that memory does not fill, "splat" loads repeat what they read.
+const V128_LOAD = { load: 0, load32_splat: 9, load64_splat: 10, load32_zero: 92, load64_zero: 93 } as const;
+const V128_STORE = { store: 11 } as const;
+const V128_STORE_LANE = { store32_lane: 90, store64_lane: 91 } as const;
+const V128_BINARY = { and: 78, andnot: 79, or: 80, xor: 81 } as const;
+// bitselect(a, b, mask): bits of a where the mask has ones, bits of b elsewhere.
+const V128_TERNARY = { bitselect: 82 } as const;
+const V128_TEST = { any_true: 83 } as const;
+
+/** 128 bits, whatever they mean. */
+export const v128: Instructions<typeof V128_LOAD, Load<"v128">> &
+  Instructions<typeof V128_STORE, Store<"v128">> &
+  Instructions<typeof V128_STORE_LANE, StoreLane> &
+  Instructions<typeof V128_BINARY, Binary<"v128", "v128">> &
+  Instructions<typeof V128_TERNARY, Ternary> &
+  Instructions<typeof V128_TEST, Unary<"v128", "i32">> = {
+  ...loads(V128_LOAD, "v128"),
+  ...stores(V128_STORE, "v128"),
+  ...laneStores(V128_STORE_LANE),
+  ...binary(V128_BINARY, "v128", "v128"),
+  ...ternary(V128_TERNARY),
+  ...unary(V128_TEST, "v128", "i32"),
+};
+
+const I32X4_BINARY = { eq: 55, ne: 56, lt_s: 57, gt_s: 59, add: 174, sub: 177 } as const;
+const I32X4_SHIFT = { shl: 171, shr_s: 172, shr_u: 173 } as const;
+// Towards zero; NaN becomes 0, and what is too large the nearest integer there is.
+const I32X4_TRUNCATE = { trunc_sat_f32x4_s: 248, trunc_sat_f64x2_s_zero: 252 } as const;
+const I32X4_SPLAT = { splat: 17 } as const;
+
+/** Four integers. */
+export const i32x4: Instructions<typeof I32X4_BINARY, Binary<"v128", "v128">> &
+  Instructions<typeof I32X4_SHIFT, Shift> &
+  Instructions<typeof I32X4_TRUNCATE, Unary<"v128", "v128">> &
+  Instructions<typeof I32X4_SPLAT, Unary<"i32", "v128">> & {
+    /** The same number in every lane, or four numbers. */
+    const(...lanes: number[]): V128;
+    extract_lane: ExtractLane<"i32">;
+    /** Four lanes out of the eight of a and b, by number: `i8x16.shuffle` in steps of four bytes. */
+    shuffle(a: V128, b: V128, ...lanes: number[]): V128;
+  } = {
+  ...binary(I32X4_BINARY, "v128", "v128"),
+  ...shifts(I32X4_SHIFT),
+  ...unary(I32X4_TRUNCATE, "v128", "v128"),
+  ...unary(I32X4_SPLAT, "i32", "v128"),
+  const: (...lanes) => vectorConstant(Int32Array.from({ length: 4 }, (_, i) => lanes[i % lanes.length])),
+  extract_lane: extract("i32", 27),
+  shuffle: (a, b, ...lanes) =>
+    join(
+      "v128",
+      ["v128", "v128"],
+      [a, b],
+      [...VECTOR, 13, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte))],
+    ),
+};
+
+// prettier-ignore
+const F32X4_BINARY = {
+  eq: 65, ne: 66, lt: 67, gt: 68, le: 69, ge: 70, add: 228, sub: 229, mul: 230, div: 231, min: 232, max: 233,
+  // b < a ? b : a and a < b ? b : a: one machine instruction each, where min and max take several for NaN.
+  pmin: 234, pmax: 235,
+} as const;
+// prettier-ignore
+const F32X4_UNARY = {
+  ceil: 103, floor: 104, nearest: 106, abs: 224, neg: 225, sqrt: 227, convert_i32x4_s: 250, demote_f64x2_zero: 94,
+} as const;
+// a · b + c and -(a · b) + c, rounded once or twice as the processor likes.
+const F32X4_RELAXED = { relaxed_madd: 0x105, relaxed_nmadd: 0x106 } as const;
+const F32X4_SPLAT = { splat: 19 } as const;
+
+/** Four 32-bit floats. */
+export const f32x4: Instructions<typeof F32X4_BINARY, Binary<"v128", "v128">> &
+  Instructions<typeof F32X4_UNARY, Unary<"v128", "v128">> &
+  Instructions<typeof F32X4_RELAXED, Ternary> &
+  Instructions<typeof F32X4_SPLAT, Unary<"f32", "v128">> & {
+    /** The same number in every lane, or four numbers. */
+    const(...lanes: number[]): V128;
+    extract_lane: ExtractLane<"f32">;
+  } = {
+  ...binary(F32X4_BINARY, "v128", "v128"),
+  ...unary(F32X4_UNARY, "v128", "v128"),
+  ...ternary(F32X4_RELAXED),
+  ...unary(F32X4_SPLAT, "f32", "v128"),
+  const: (...lanes) => vectorConstant(Float32Array.from({ length: 4 }, (_, i) => lanes[i % lanes.length])),
+  extract_lane: extract("f32", 31),
+};
+
+const F64X2_BINARY = { lt: 73, gt: 74, add: 240, sub: 241, mul: 242, div: 243 } as const;
+const F64X2_UNARY = {
+  abs: 236,
+  neg: 237,
+  sqrt: 239,
+  nearest: 148,
+  convert_low_i32x4_s: 254,
+  promote_low_f32x4: 95,
+} as const;
+const F64X2_SPLAT = { splat: 20 } as const;
+
+/** Two 64-bit floats. */
+export const f64x2: Instructions<typeof F64X2_BINARY, Binary<"v128", "v128">> &
+  Instructions<typeof F64X2_UNARY, Unary<"v128", "v128">> &
+  Instructions<typeof F64X2_SPLAT, Unary<"f64", "v128">> & {
+    const(value: number): V128;
+    extract_lane: ExtractLane<"f64">;
+  } = {
+  ...binary(F64X2_BINARY, "v128", "v128"),
+  ...unary(F64X2_UNARY, "v128", "v128"),
+  ...unary(F64X2_SPLAT, "f64", "v128"),
+  const: (value) => vectorConstant(Float64Array.of(value, value)),
+  extract_lane: extract("f64", 33),
+};
+
+/** Atomic instructions; addresses are multiples of 4. */
+export const atomic: {
+  load: Load<"i32">;
+  store: Store<"i32">;
+  /** Adds and gives back the value before. */
+  add(address: I32, amount: I32, offset?: number): I32;
+  /** Stores `value` if `expected` is there; gives back what was there. */
+  cmpxchg(address: I32, expected: I32, value: I32, offset?: number): I32;
+  /** Sleeps while `expected` is there, until somebody notifies. */
+  wait(address: I32, expected: I32, offset?: number): I32;
+} = {
+  load: (address, offset = 0) => join("i32", ["i32"], [address], [...ATOMIC, 0x10, 2, ...unsigned(offset)]),
+  store: (address, value, offset = 0) =>
+    join("void", ["i32", "i32"], [address, value], [...ATOMIC, 0x17, 2, ...unsigned(offset)]),
+  add: (address, amount, offset = 0) =>
+    join("i32", ["i32", "i32"], [address, amount], [...ATOMIC, 0x1e, 2, ...unsigned(offset)]),
+  cmpxchg: (address, expected, value, offset = 0) =>
+    join("i32", ["i32", "i32", "i32"], [address, expected, value], [...ATOMIC, 0x48, 2, ...unsigned(offset)]),
+  // The timeout is the 64-bit constant -1: none.
+  wait: (address, expected, offset = 0) =>
+    join("i32", ["i32", "i32"], [address, expected], [0x42, 0x7f, ...ATOMIC, 0x01, 2, ...unsigned(offset)]),
+};
+
+/** A local variable: reading it is code, writing it is a statement. */
+export interface Local<T extends ValueType> extends Code<T> {
+  readonly index: number;
+}
+
+/** condition ≠ 0 ? x : y, both computed. */
+export function select<T extends ValueType>(condition: I32, x: Code<T>, y: Code<T>): Code<T> {
+  return join(x.type, [x.type, x.type, "i32"], [x, y, condition], x.type === "v128" ? [0x1c, 1, 0x7b] : [0x1b]);
+}
+
+/** The body of a function under construction. */
+export class FunctionBody {
+  readonly #parameters: number;
+  readonly #locals: ValueType[] = [];
+  readonly #code: number[] = [];
+
+  /** @param parameters the number of parameters, which are the first locals */
+  constructor(parameters: number) {
+    this.#parameters = parameters;
+  }
+
+  /** A new local variable with a value. */
+  let<T extends ValueType>(value: Code<T>): Local<T> {
+    const local = this.local(value.type);
+    this.set(local, value);
+    return local;
+  }
+
+  /** A new local variable, zero where the function begins. Code in a loop must not rely on that. */
+  local<T extends ValueType>(type: T): Local<T> {
+    this.#locals.push(type);
+    return localAt(type, this.#parameters + this.#locals.length - 1);
+  }
+
+  /** local = value */
+  set<T extends ValueType>(local: Local<T>, value: Code<T>): void {
+    if (local.type !== value.type)
+      throw new TypeError(`assembler: the local is ${local.type}, the value ${value.type}`);
+    this.#emit([...value.bytes, 0x21, ...unsigned(local.index)]);
+  }
+
+  /** local += amount */
+  increase(local: Local<"i32">, amount: I32 | number): void {
+    this.set(local, i32.add(local, typeof amount === "number" ? i32.const(amount) : amount));
+  }
+
+  /** Instructions without a result: stores and calls. */
+  do(...statements: readonly Statement[]): void {
+    for (const { type, bytes } of statements) {
+      if (type !== "void")
+        throw new TypeError(`assembler: a statement must leave nothing, this leaves ${type as string}`);
+      this.#emit(bytes);
+    }
+  }
+
+  /** Instructions whose result is not wanted. */
+  drop(code: I32): void {
+    this.#emit([...code.bytes, 0x1a]);
+  }
+
+  /** if (condition) then() else otherwise() */
+  if(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.#emit([...condition.bytes, 0x04, 0x40]);
+    then();
+    if (otherwise !== undefined) {
+      this.#emit([0x05]);
+      otherwise();
+    }
+    this.#emit([0x0b]);
+  }
+
+  /** while (condition) body() */
+  while(condition: I32, body: () => void): void {
+    this.if(condition, () => {
+      this.#emit([0x03, 0x40]); // loop
+      body();
+      this.#emit([...condition.bytes, 0x0d, 0, 0x0b]); // br_if to its head, end
+    });
+  }
+
+  /** for (; local < end; local += step) body(), unsigned. */
+  for(local: Local<"i32">, end: I32, step: I32 | number, body: () => void): void {
+    this.while(i32.lt_u(local, end), () => {
+      body();
+      this.increase(local, step);
+    });
+  }
+
+  /** The finished body in the form of the code section (5.5.13). */
+  encode(): number[] {
+    const locals = this.#locals.flatMap((type) => [1, TYPE_BYTES[type]]);
+    const body = [...unsigned(this.#locals.length), ...locals, ...this.#code, 0x0b];
+    return [...unsigned(body.length), ...body];
+  }
+
+  #emit(bytes: readonly number[]): void {
+    for (const byte of bytes) this.#code.push(byte);
+  }
+}
+
+/** The local variable at `index`. */
+export function localAt<T extends ValueType>(type: T, index: number): Local<T> {
+  return { type, index, bytes: [0x20, ...unsigned(index)] };
+}

@@ -1,0 +1,168 @@
+/**
+ * Softmax and log-softmax over rows, and their gradients; see loops/softmax.ts. The steps over one row are code that other
+ * kernels take into theirs.
+ */
+import type { Kernels, RowBackwardKernel, RowKernel } from "../backend.ts";
+import { f32, f32x4, f64, f64x2, i32, i32x4, select, v128 } from "./assembler.ts";
+import type { F64, FunctionBody, I32, Local, V128 } from "./assembler.ts";
+import { acrossLanes, eachElement, element } from "./kernel.ts";
+import type { Assembly, Lanes } from "./kernel.ts";
+import { exp, log } from "./math.ts";
+
+/** Rough work of one exponential, in additions. */
+export const EXP_COST = 10;
+/** Elements that are summed in single precision, four lanes side by side, before double precision takes over. */
+const SUM_BLOCK = 128;
+
+/** Runs `body` over the rows of matrices [rows, cols] from begin to end; it gets the address of the row in each of them. */
+export function eachRow<const A extends readonly I32[]>(
+  f: FunctionBody,
+  { begin, end, cols }: Record<"begin" | "end" | "cols", Local<"i32">>,
+  matrices: A,
+  body: (row: Local<"i32">, ...places: { [K in keyof A]: Local<"i32"> }) => void,
+): void {
+  const places = matrices.map((matrix) => f.let(element(matrix, i32.mul(begin, cols))));
+  const row = f.let(begin);
+  f.for(row, end, 1, () => {
+    body(row, ...(places as unknown as { [K in keyof A]: Local<"i32"> }));
+    for (const place of places) f.increase(place, i32.shl(cols, i32.const(2)));
+  });
+}
+
+/** `eachElement` over one row or several: the addresses and the count are left as they are. */
+function eachColumn<const A extends readonly I32[]>(
+  f: FunctionBody,
+  count: I32,
+  rows: A,
+  body: (lanes: Lanes, ...places: { [K in keyof A]: Local<"i32"> }) => void,
+): void {
+  const places = rows.map((row) => f.let(row));
+  eachElement(f, f.let(count), places, (lanes) => body(lanes, ...(places as unknown as { [K in keyof A]: Local<"i32"> })));
+}
+
+/** Σ over one row or several of what `term` makes of their elements. */
+export function sumOver<const A extends readonly I32[]>(
+  f: FunctionBody,
+  count: I32,
+  rows: A,
+  term: (lanes: Lanes, ...places: { [K in keyof A]: Local<"i32"> }) => V128,
+): Local<"f64"> {
+  const places = rows.map((row) => f.let(row));
+  const left = f.let(count);
+  const block = f.local("i32");
+  const sum = f.local("v128");
+  const total = f.let(f64x2.const(0));
+  f.while(left, () => {
+    f.set(block, select(i32.lt_u(left, i32.const(SUM_BLOCK)), left, i32.const(SUM_BLOCK)));
+    f.set(left, i32.sub(left, block));
+    f.set(sum, f32x4.const(0));
+    eachElement(f, block, places, (lanes) => {
+      const value = term(lanes, ...(places as unknown as { [K in keyof A]: Local<"i32"> }));
+      // A single element stands in all lanes; it counts once.
+      f.set(sum, f32x4.add(sum, lanes.width === 4 ? value : v128.and(value, i32x4.const(-1, 0, 0, 0))));
+    });
+    const halves = f64x2.add(f64x2.promote_low_f32x4(sum), f64x2.promote_low_f32x4(i32x4.shuffle(sum, sum, 2, 3, 0, 1)));
+    f.set(total, f64x2.add(total, halves));
+  });
+  return f.let(f64.add(f64x2.extract_lane(total, 0), f64x2.extract_lane(total, 1)));
+}
+
+/**
+ * The greatest element of a row, in every lane, to be subtracted before exponentials so that none overflows. NaN is passed
+ * over. 0 if all are -Infinity: subtracting -Infinity from itself would give NaN, where 0 leaves every exponential 0.
+ */
+export function rowShift(f: FunctionBody, row: I32, count: I32): Local<"v128"> {
+  const max = f.let(f32x4.const(-Infinity));
+  eachColumn(f, count, [row], ({ load }, from) => f.set(max, f32x4.pmax(max, load(from))));
+  const greatest = acrossLanes(f, max, f32x4.pmax);
+  return f.let(v128.and(greatest, f32x4.ne(greatest, f32x4.const(-Infinity))));
+}
+
+/** to = e^(from - shift) for a row; returns the sum. The two may be the same. */
+export function exponentials(f: FunctionBody, to: I32, from: I32, count: I32, shift: V128): Local<"f64"> {
+  return sumOver(f, count, [to, from], ({ load, store }, out, x) => {
+    const value = f.let(exp(f, f32x4.sub(load(x), shift)));
+    f.do(store(out, value));
+    return value;
+  });
+}
+
+/** Σ e^(x - shift) over a row. */
+export function exponentialSum(f: FunctionBody, row: I32, count: I32, shift: V128): Local<"f64"> {
+  return sumOver(f, count, [row], ({ load }, x) => exp(f, f32x4.sub(load(x), shift)));
+}
+
+/** A double as float32 in every lane. */
+export function spread(value: F64): V128 {
+  return f32x4.splat(f32.demote_f64(value));
+}
+
+/** 1 / sum in every lane, 0 where the sum is 0. */
+export function reciprocal(f: FunctionBody, sum: F64): Local<"v128"> {
+  return f.let(v128.and(spread(f64.div(f64.const(1), sum)), f32x4.ne(spread(sum), f32x4.const(0))));
+}
+
+/** Multiplies a row by `factor`, in place. */
+export function scaleRow(f: FunctionBody, row: I32, count: I32, factor: V128): void {
+  eachColumn(f, count, [row], ({ load, store }, at) => f.do(store(at, f32x4.mul(load(at), factor))));
+}
+
+/** Adds the row functions to the module. */
+export function softmaxKernels(
+  assembly: Assembly,
+): Pick<Kernels, "softmax" | "softmaxBackward" | "logSoftmax" | "logSoftmaxBackward"> {
+  const { madd } = assembly.arithmetic;
+  return {
+    softmax: forward(assembly, "softmax", (f, to, from, cols) => {
+      const sum = exponentials(f, to, from, cols, rowShift(f, from, cols));
+      scaleRow(f, to, cols, reciprocal(f, sum));
+    }),
+    logSoftmax: forward(assembly, "logSoftmax", (f, to, from, cols) => {
+      const shift = rowShift(f, from, cols);
+      const sum = f.let(spread(exponentialSum(f, from, cols, shift)));
+      const offset = f.let(v128.and(log(f, sum), f32x4.ne(sum, f32x4.const(0))));
+      // Not x - (max + ln Σ): beside a huge maximum the logarithm would be lost.
+      eachColumn(f, cols, [to, from], ({ load, store }, out, x) =>
+        f.do(store(out, f32x4.sub(f32x4.sub(load(x), shift), offset))),
+      );
+    }),
+    softmaxBackward: backward(assembly, "softmaxBackward", (f, to, grad, saved, cols) => {
+      const dot = f.let(spread(sumOver(f, cols, [grad, saved], ({ load }, g, y) => f32x4.mul(load(g), load(y)))));
+      eachColumn(f, cols, [to, grad, saved], ({ load, store }, gradX, g, y) =>
+        f.do(store(gradX, f32x4.mul(load(y), f32x4.sub(load(g), dot)))),
+      );
+    }),
+    logSoftmaxBackward: backward(assembly, "logSoftmaxBackward", (f, to, grad, saved, cols) => {
+      const minusSum = f.let(f32x4.neg(spread(sumOver(f, cols, [grad], ({ load }, g) => load(g)))));
+      eachColumn(f, cols, [to, grad, saved], ({ load, store }, gradX, g, y) =>
+        f.do(store(gradX, madd(exp(f, load(y)), minusSum, load(g)))),
+      );
+    }),
+  };
+}
+
+type Row = Local<"i32">;
+
+function forward(
+  assembly: Assembly,
+  name: string,
+  apply: (f: FunctionBody, to: Row, from: Row, cols: I32) => void,
+): RowKernel {
+  const kernel = assembly.kernel(name, { outputs: ["out"], inputs: ["x"], sizes: ["cols"] }, (f, locals) =>
+    eachRow(f, locals, [locals.out, locals.x], (_, to, from) => apply(f, to, from, locals.cols)),
+  );
+  return (out, x, rows, cols, begin, end) =>
+    kernel({ outputs: [out], inputs: [x], sizes: [cols], begin, end, items: rows, cost: EXP_COST * cols });
+}
+
+function backward(
+  assembly: Assembly,
+  name: string,
+  apply: (f: FunctionBody, to: Row, grad: Row, saved: Row, cols: I32) => void,
+): RowBackwardKernel {
+  const kernel = assembly.kernel(name, { outputs: ["gradX"], inputs: ["gradOut", "y"], sizes: ["cols"] }, (f, locals) =>
+    eachRow(f, locals, [locals.gradX, locals.gradOut, locals.y], (_, to, grad, saved) => apply(f, to, grad, saved, locals.cols)),
+  );
+  return (gradX, gradOut, y, rows, cols, begin, end) =>
+    kernel({ outputs: [gradX], inputs: [gradOut, y], sizes: [cols], begin, end, items: rows, cost: EXP_COST * cols });
+}
