@@ -345,6 +345,8 @@ export interface ArrayMemory {
   lend(size: number): Float32Array;
   /** Takes back everything that was lent since `mark`. */
   giveBack(mark: number): void;
+  /** Called between operations, when nobody keeps the array of a block: memory may grow to what was missing before. */
+  settle(): void;
   /** An array that stays; undefined if there is no room, or nothing to be gained. */
   pin(size: number): Block | undefined;
 }

@@ -99,6 +99,7 @@ export async function beamSearch(
     for (const { written, total } of beams)
       kept.add({ written, score: normalize(total, prompt.length, written.length, options), finishReason: end });
   }
+  kvCache.dispose();
   return kept.hypotheses.slice(0, options.numReturnSequences);
 }
 

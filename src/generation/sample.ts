@@ -76,19 +76,23 @@ export async function* writeTokens(
   const turn = turns();
   const tokens = [...prompt];
   let unread: readonly number[] = prompt;
-  for (let written = 0; written < room; written++) {
-    await turn();
-    throwIfAborted(options.signal, "generate");
-    const { logits, logprobs } = forwardRow(lm, unread, kvCache);
-    processScores(logits, tokens, written, options);
-    if (logits[argmax(logits)] === -Infinity) nothingAllowed(written);
-    const token = choose(logits);
-    if (options.eosIds.includes(token)) return "stop";
-    tokens.push(token);
-    unread = [token];
-    yield { token, logprob: logprobs[token], topLogprobs: topLogprobs(logprobs, options.logprobs) };
+  try {
+    for (let written = 0; written < room; written++) {
+      await turn();
+      throwIfAborted(options.signal, "generate");
+      const { logits, logprobs } = forwardRow(lm, unread, kvCache);
+      processScores(logits, tokens, written, options);
+      if (logits[argmax(logits)] === -Infinity) nothingAllowed(written);
+      const token = choose(logits);
+      if (options.eosIds.includes(token)) return "stop";
+      tokens.push(token);
+      unread = [token];
+      yield { token, logprob: logprobs[token], topLogprobs: topLogprobs(logprobs, options.logprobs) };
+    }
+    return full;
+  } finally {
+    kvCache.dispose();
   }
-  return full;
 }
 
 /** Throws the error for options that leave no token to write after `written` ones. */

@@ -60,7 +60,9 @@ export function nextTokens(lm: LanguageModel, prompt: Prompt, options: { topK?: 
   const { vocabSize } = lm.model.config;
   const { topK = Math.min(10, vocabSize) } = options;
   checkInteger("nextTokens", "topK", topK, 1, vocabSize);
-  const { logprobs } = forwardRow(lm, tokens, lm.model.newCache());
+  const kvCache = lm.model.newCache();
+  const { logprobs } = forwardRow(lm, tokens, kvCache);
+  kvCache.dispose();
   const utf8 = new TextDecoder();
   return likeliest(logprobs, topK).map((token) => ({
     token,

@@ -1,5 +1,7 @@
 /** The decoder-only transformer: tokens in, a score for every possible next token out. */
 import { noGrad } from "../autograd/graph.ts";
+import type { ArrayMemory } from "../backend/backend.ts";
+import { backendMemory } from "../backend/current.ts";
 import { ConfigError, ShapeError, checkOptions, describeValue } from "../errors.ts";
 import { Dropout } from "../nn/dropout.ts";
 import { Embedding } from "../nn/embedding.ts";
@@ -18,7 +20,7 @@ import { linear } from "../ops/matmul.ts";
 import { rotaryTable } from "../ops/rotary.ts";
 import type { RotaryTable } from "../ops/rotary.ts";
 import { untrack } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { TransformerBlock, initStd, makeNorm } from "./block.ts";
 import { checkFlag, checkPositions, resolveConfig } from "./config.ts";
 import type { ModelConfig, ResolvedConfig } from "./config.ts";
@@ -68,6 +70,10 @@ export class Transformer extends Module {
   readonly #dropout: Dropout;
   readonly #rotary: RotaryTable | undefined;
   readonly #sinusoids: Tensor | undefined;
+  /** Tables that positions are read from; no parameters, but as much in use. */
+  readonly #tables: Tensor[] = [];
+  /** The backend's memory that everything lies in, as far as there was room. */
+  #home: ArrayMemory | null = null;
 
   /**
    * @throws ConfigError for sizes that do not fit together or no runtime could hold, an unknown option, or parameters that
@@ -90,10 +96,21 @@ export class Transformer extends Module {
     this.finalNorm = makeNorm(init, this.config);
     this.lmHead = this.config.tieEmbeddings ? undefined : new Linear(init, dModel, vocabSize, { bias: false, std });
     this.#dropout = new Dropout(this.config.dropout);
-    this.#rotary =
-      position === "rotary" ? rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta) : undefined;
-    this.#sinusoids = position === "sinusoidal" ? sinusoidalPositions(contextLength, dModel) : undefined;
-    if (this.#sinusoids !== undefined) untrack(this.#sinusoids); // a model outlives the scope that it was made in
+    if (position === "rotary") {
+      const { cos, sin, positions, headDim } = rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta);
+      const [cosTable, sinTable] = [cos, sin].map((table) => this.#keep(new Tensor(table, [positions, headDim / 2])));
+      this.#rotary = {
+        get cos() {
+          return cosTable.data;
+        },
+        get sin() {
+          return sinTable.data;
+        },
+        positions,
+        headDim,
+      };
+    }
+    this.#sinusoids = position === "sinusoidal" ? this.#keep(sinusoidalPositions(contextLength, dModel)) : undefined;
     if (options.parameters !== undefined) assignParameters(this.parameters(), options.parameters);
   }
 
@@ -112,6 +129,23 @@ export class Transformer extends Module {
       : noGrad(() => this.#forward(tokens, options));
   }
 
+  #keep(table: Tensor): Tensor {
+    untrack(table); // a model outlives the scope that it was made in
+    this.#tables.push(table);
+    return table;
+  }
+
+  /** Moves parameters and tables into the memory of the backend that will work on them. */
+  #settle(): void {
+    const memory = backendMemory();
+    memory.settle();
+    if (memory === this.#home) return;
+    const arrays = [...this.parameters().values(), ...this.#tables];
+    const idle = memory.mark() === 0;
+    const missing = arrays.filter((array) => !array.moveInto(memory));
+    if (missing.length === 0 || idle) this.#home = memory; // else there may be more room when nothing is lent
+  }
+
   #forward(tokens: readonly number[] | readonly (readonly number[])[], options: ForwardOptions): Tensor {
     const { kvCache, lastOnly = false, observe } = options;
     const past = kvCache?.length ?? 0;
@@ -120,6 +154,8 @@ export class Transformer extends Module {
         `forward: the cache has ${kvCache.nLayers} of the model's ${this.config.nLayers} layers; use model.newCache()`,
       );
     const { ids, batch, seq } = this.#readTokens(tokens, past);
+    this.#settle();
+    kvCache?.reserve(seq);
     const embedded = reshape(this.tokenEmbedding.forward(ids), [batch, seq, this.config.dModel]);
     let x = this.#dropout.forward(this.#addPositions(embedded, past), options); // [batch, seq, dModel]
     observe?.("embedded", x);
@@ -184,9 +220,10 @@ export class Transformer extends Module {
     return summarize(this.config, this.parameters());
   }
 
-  /** Gives the weights up; using the model afterwards throws a `DisposedError`. */
+  /** Gives the weights up, whose memory may be used again at once; using the model afterwards throws a `DisposedError`. */
   dispose(): void {
-    for (const parameter of this.parameters().values()) parameter.release();
+    for (const array of [...this.parameters().values(), ...this.#tables]) array.release();
+    this.#home = null;
   }
 }
 

@@ -1,5 +1,7 @@
 /** Keys and values of the tokens seen so far, so that each new token costs one step and not a whole rereading. */
 import { isRecorded } from "../autograd/graph.ts";
+import type { ArrayMemory } from "../backend/backend.ts";
+import { backendMemory } from "../backend/current.ts";
 import { ConfigError, ShapeError, checkInteger } from "../errors.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -30,9 +32,11 @@ export class KVCache {
   #batch: number;
   #length = 0;
   #rows: number;
-  /** For each layer [batch, nKvHeads, rows, headDim]. */
-  #keys: Float32Array[];
-  #values: Float32Array[];
+  /** For each layer [batch, nKvHeads, rows, headDim], in the backend's memory. */
+  readonly #keys: Tensor[];
+  readonly #values: Tensor[];
+  /** The backend's memory that everything lies in, as far as there was room. */
+  #home: ArrayMemory | null = null;
 
   constructor({ batch, nLayers, nKvHeads, headDim, maxLength }: KVCacheSizes) {
     for (const [name, size] of Object.entries({ batch, nLayers, nKvHeads, headDim, maxLength }))
@@ -40,8 +44,10 @@ export class KVCache {
     this.#sizes = { nLayers, nKvHeads, headDim, maxLength };
     this.#batch = batch;
     this.#rows = Math.min(FIRST_ROWS, maxLength);
-    this.#keys = this.#allocate();
-    this.#values = this.#allocate();
+    const make = (): Tensor[] => Array.from({ length: nLayers }, () => this.#allocate());
+    this.#keys = make();
+    this.#values = make();
+    for (const all of [...this.#keys, ...this.#values]) all.data.fill(0);
   }
 
   /** Tokens held for each sequence. */
@@ -69,7 +75,8 @@ export class KVCache {
    *
    * @param keys [batch, nKvHeads, seq, headDim]
    * @param values as keys
-   * @returns all keys and values [batch, nKvHeads, rows, headDim], of whose rows the first `keyLen` are filled
+   * @returns all keys and values [batch, nKvHeads, rows, headDim], of whose rows the first `keyLen` are filled; they are
+   * the cache's own and good until it next makes room or is reordered
    * @throws ShapeError for another layer or other sizes than its own, or more tokens than fit; ConfigError for keys and
    * values that are recorded for `backward`, since what comes back has no graph
    */
@@ -94,11 +101,35 @@ export class KVCache {
     }
     if (isRecorded([keys, values]))
       throw new ConfigError("KVCache: keeps no graph, so gradients would be lost; wrap the forward pass in noGrad");
-    if (keyLen > this.#rows) this.#resize(Math.min(maxLength, Math.max(keyLen, 2 * this.#rows)));
-    copyRows(this.#keys[layer], this.#rows, this.#length, keys.data, seq, 0, seq, headDim);
-    copyRows(this.#values[layer], this.#rows, this.#length, values.data, seq, 0, seq, headDim);
-    const shape = [this.#batch, nKvHeads, this.#rows, headDim];
-    return { keys: new Tensor(this.#keys[layer], shape), values: new Tensor(this.#values[layer], shape), keyLen };
+    this.reserve(seq);
+    const [allKeys, allValues] = [this.#keys[layer], this.#values[layer]];
+    copyRows(allKeys.data, this.#rows, this.#length, keys.data, seq, seq, headDim);
+    copyRows(allValues.data, this.#rows, this.#length, values.data, seq, seq, headDim);
+    return { keys: allKeys, values: allValues, keyLen };
+  }
+
+  /**
+   * Makes room for `seq` more tokens, as far as `maxLength` allows. `append` does so too, but before anything else is
+   * computed there is more room to be had in the backend's memory.
+   */
+  reserve(seq: number): void {
+    this.#settle();
+    const { maxLength, headDim } = this.#sizes;
+    const needed = Math.min(maxLength, this.#length + seq);
+    if (needed <= this.#rows) return;
+    const before = this.#rows;
+    this.#rows = Math.min(maxLength, Math.max(needed, 2 * before));
+    // Layers that were appended to before `advance` hold rows beyond #length: all are copied.
+    this.#replaceEach((next, { data }) => copyRows(next.fill(0), this.#rows, 0, data, before, before, headDim));
+  }
+
+  /** Moves everything into the memory of the backend that will work on it. */
+  #settle(): void {
+    const memory = backendMemory();
+    if (memory === this.#home) return;
+    const idle = memory.mark() === 0;
+    const missing = [...this.#keys, ...this.#values].filter((all) => !all.moveInto(memory));
+    if (missing.length === 0 || idle) this.#home = memory; // else there may be more room when nothing is lent
   }
 
   /** Counts `seq` more tokens, after every layer has appended theirs. */
@@ -120,56 +151,50 @@ export class KVCache {
   reorder(order: readonly number[]): void {
     for (const row of order) checkInteger("KVCache.reorder", "order", row, 0, this.#batch - 1);
     if (order.length === 0) throw new ConfigError("KVCache.reorder: order must name at least one sequence");
-    const { nKvHeads, headDim } = this.#sizes;
-    const stride = nKvHeads * this.#rows * headDim;
-    const gather = (source: Float32Array): Float32Array => {
-      const out = new Float32Array(order.length * stride);
-      order.forEach((row, i) => {
-        const from = source.subarray(row * stride, (row + 1) * stride);
-        copyRows(out.subarray(i * stride, (i + 1) * stride), this.#rows, 0, from, this.#rows, 0, this.#length, headDim);
-      });
-      return out;
-    };
-    this.#keys = this.#keys.map(gather);
-    this.#values = this.#values.map(gather);
+    if (order.length === this.#batch && order.every((row, i) => row === i)) return;
+    const stride = this.#keys[0].size / this.#batch;
     this.#batch = order.length;
+    this.#replaceEach((next, { data }) =>
+      order.forEach((row, i) => next.set(data.subarray(row * stride, (row + 1) * stride), i * stride)),
+    );
   }
 
-  #allocate(): Float32Array[] {
-    const { nLayers, nKvHeads, headDim } = this.#sizes;
-    return Array.from({ length: nLayers }, () => new Float32Array(this.#batch * nKvHeads * this.#rows * headDim));
+  /** Gives the memory back at once, which otherwise waits for the garbage collector; using the cache afterwards throws. */
+  dispose(): void {
+    for (const all of [...this.#keys, ...this.#values]) all.release();
   }
 
-  #resize(rows: number): void {
-    const before = { keys: this.#keys, values: this.#values, rows: this.#rows };
-    this.#rows = rows;
-    this.#keys = this.#allocate();
-    this.#values = this.#allocate();
-    // Layers before the one that triggered this have already written rows beyond #length: copy all there were.
-    const { headDim } = this.#sizes;
-    this.#keys.forEach((target, layer) =>
-      copyRows(target, rows, 0, before.keys[layer], before.rows, 0, before.rows, headDim),
-    );
-    this.#values.forEach((target, layer) =>
-      copyRows(target, rows, 0, before.values[layer], before.rows, 0, before.rows, headDim),
-    );
+  #allocate(): Tensor {
+    const { nKvHeads, headDim } = this.#sizes;
+    return Tensor.pinned([this.#batch, nKvHeads, this.#rows, headDim]);
+  }
+
+  /** Replaces array by array, so that never all of them exist twice. */
+  #replaceEach(copy: (next: Float32Array, before: Tensor) => void): void {
+    for (const arrays of [this.#keys, this.#values]) {
+      arrays.forEach((before, layer) => {
+        const next = this.#allocate();
+        copy(next.data, before);
+        arrays[layer] = next;
+        before.release();
+      });
+    }
   }
 }
 
-/** For every head: copies `count` rows from row `fromStart` of `from` [heads, fromRows, width] to row `toStart` of `to` [heads, toRows, width]. */
+/** For every head: copies the first `count` rows of `from` [heads, fromRows, width] to row `toStart` on of `to` [heads, toRows, width]. */
 function copyRows(
   to: Float32Array,
   toRows: number,
   toStart: number,
   from: Float32Array,
   fromRows: number,
-  fromStart: number,
   count: number,
   width: number,
 ): void {
   const heads = from.length / (fromRows * width);
   for (let head = 0; head < heads; head++) {
-    const start = (head * fromRows + fromStart) * width;
+    const start = head * fromRows * width;
     to.set(from.subarray(start, start + count * width), (head * toRows + toStart) * width);
   }
 }

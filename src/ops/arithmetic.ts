@@ -32,8 +32,12 @@ export function sub(a: Operand, b: Operand): Tensor {
 export function mul(a: Operand, b: Operand): Tensor {
   const pair = align("mul", a, b);
   return record("mul", over(pair, kernels().mul), pair.shape, [pair.a, pair.b], (gradOut, needs) => [
-    needs[0] ? gatherGradient(combined(kernels().mul, gradOut, pair.bData), pair.shape, pair.a.shape) : null, // ∂ab/∂a = b
-    needs[1] ? gatherGradient(combined(kernels().mul, gradOut, pair.aData), pair.shape, pair.b.shape) : null, // ∂ab/∂b = a
+    needs[0]
+      ? gatherGradient(combined(kernels().mul, gradOut, repeatable(pair.b, pair.shape)), pair.shape, pair.a.shape)
+      : null, // ∂ab/∂a = b
+    needs[1]
+      ? gatherGradient(combined(kernels().mul, gradOut, repeatable(pair.a, pair.shape)), pair.shape, pair.b.shape)
+      : null, // ∂ab/∂b = a
   ]);
 }
 
@@ -42,7 +46,7 @@ export function div(a: Operand, b: Operand): Tensor {
   const pair = align("div", a, b);
   const out = over(pair, kernels().div);
   return record("div", out, pair.shape, [pair.a, pair.b], (gradOut, needs) => {
-    const gradA = combined(kernels().div, gradOut, pair.bData); // ∂(a/b)/∂a = 1/b
+    const gradA = combined(kernels().div, gradOut, repeatable(pair.b, pair.shape)); // ∂(a/b)/∂a = 1/b
     const gradB = (): Float32Array => scaled(combined(kernels().mul, gradA, out), -1); // ∂(a/b)/∂b = -(a/b)/b
     return [
       needs[0] ? gatherGradient(gradA, pair.shape, pair.a.shape) : null,
@@ -54,15 +58,13 @@ export function div(a: Operand, b: Operand): Tensor {
 interface Pair {
   a: Tensor;
   b: Tensor;
-  aData: Float32Array;
-  bData: Float32Array;
   shape: number[];
 }
 
 function align(operation: string, a: Operand, b: Operand): Pair {
   const [tensorA, tensorB] = [asTensor(operation, "a", a), asTensor(operation, "b", b)];
   const shape = broadcastShapes(operation, tensorA.shape, tensorB.shape);
-  return { a: tensorA, b: tensorB, aData: repeatable(tensorA, shape), bData: repeatable(tensorB, shape), shape };
+  return { a: tensorA, b: tensorB, shape };
 }
 
 function asTensor(operation: string, name: string, operand: Operand): Tensor {
@@ -71,6 +73,6 @@ function asTensor(operation: string, name: string, operand: Operand): Tensor {
   return operand;
 }
 
-function over({ aData, bData, shape }: Pair, kernel: BinaryKernel): Float32Array {
-  return combined(kernel, aData, bData, sizeOf(shape));
+function over({ a, b, shape }: Pair, kernel: BinaryKernel): Float32Array {
+  return combined(kernel, repeatable(a, shape), repeatable(b, shape), sizeOf(shape));
 }

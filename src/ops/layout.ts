@@ -16,7 +16,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   checkTensor("reshape", "x", x);
   const target = inferAxis(x, shape);
-  return record("reshape", x.data, target, [x], (gradOut) => [gradOut]);
+  return record("reshape", x.data, target, [x], (gradOut) => [gradOut]).viewOf(x);
 }
 
 function inferAxis(x: Tensor, shape: readonly number[]): number[] {
@@ -92,7 +92,7 @@ export function slice(x: Tensor, options: SliceOptions = {}): Tensor {
     );
   }
   const run = (end - start) * inner;
-  return record(
+  const out = record(
     "slice",
     takeRuns(x.data, outer, run, length * inner, start * inner),
     x.shape.with(axis, end - start),
@@ -103,6 +103,7 @@ export function slice(x: Tensor, options: SliceOptions = {}): Tensor {
       return [gradX];
     },
   );
+  return outer === 1 ? out.viewOf(x, start * inner) : out;
 }
 
 /** `outer` runs of `run` floats, one every `stride`, from `start` on; a single run is a view. */

@@ -43,12 +43,12 @@ function product(a: Tensor, b: Tensor, shape: number[], batch: number, m: number
   const lead = shape.slice(0, -2);
   const fullA = [...lead, ...a.shape.slice(-2)];
   const fullB = batch === 1 ? b.shape : [...lead, ...b.shape.slice(-2)];
-  const aData = sameShape(a.shape, fullA) ? a.data : stretch(a.data, a.shape, fullA);
-  const bData = sizeOf(fullB) === b.size ? b.data : stretch(b.data, b.shape, fullB);
-  const out = multiply(aData, bData, batch, m, k, n, false, false);
+  const aData = (): Float32Array => (sameShape(a.shape, fullA) ? a.data : stretch(a.data, a.shape, fullA));
+  const bData = (): Float32Array => (sizeOf(fullB) === b.size ? b.data : stretch(b.data, b.shape, fullB));
+  const out = multiply(aData(), bData(), batch, m, k, n, false, false);
   return record("matmul", out, shape, [a, b], (gradOut, needs) => [
-    needs[0] ? gatherGradient(multiply(gradOut, bData, batch, m, n, k, false, true), fullA, a.shape) : null, // gradA = gradOut · Bᵀ
-    needs[1] ? gatherGradient(multiply(aData, gradOut, batch, k, m, n, true, false), fullB, b.shape) : null, // gradB = Aᵀ · gradOut
+    needs[0] ? gatherGradient(multiply(gradOut, bData(), batch, m, n, k, false, true), fullA, a.shape) : null, // gradA = gradOut · Bᵀ
+    needs[1] ? gatherGradient(multiply(aData(), gradOut, batch, k, m, n, true, false), fullB, b.shape) : null, // gradB = Aᵀ · gradOut
   ]);
 }
 

@@ -102,10 +102,10 @@ export function rotary(x: Tensor, options: RotaryOptions = {}): Tensor {
     );
   }
   const half = headDim / 2;
-  const cos = table.cos.subarray(offset * half, (offset + seq) * half); // [seq, headDim / 2]
-  const sin = table.sin.subarray(offset * half, (offset + seq) * half);
   const heads = sizeOf(x.shape.slice(0, -2));
   const turn = (data: Float32Array, inverse: number): Float32Array => {
+    const cos = table.cos.subarray(offset * half, (offset + seq) * half); // [seq, headDim / 2]
+    const sin = table.sin.subarray(offset * half, (offset + seq) * half);
     const out = allocate(data.length);
     kernels().rotary(out, data, cos, sin, heads, seq, headDim, pairing === "pairs" ? 1 : 0, inverse, 0, heads);
     return out;

@@ -1,7 +1,9 @@
 /** The one data type of heed: an n-dimensional array of 32-bit floats that may know how it was computed. */
+import type { ArrayMemory, Block } from "../backend/backend.ts";
+import { backendMemory } from "../backend/current.ts";
 import { ConfigError, DisposedError, ShapeError, describeValue } from "../errors.ts";
 import { formatTensor } from "./print.ts";
-import { track, trackGradient } from "./scope.ts";
+import { newArray, track, trackGradient, untrack } from "./scope.ts";
 import { checkShape, formatShape, sameShape } from "./shape.ts";
 
 /** Numbers in nested lists, all lists of one level equally long. */
@@ -13,6 +15,14 @@ export interface GradientNode {
   readonly operation: string;
   /** Runs the whole backward pass that starts at `root`. */
   backpropagate(root: Tensor, gradOut: Tensor | undefined): void;
+}
+
+/** A place in a backend's memory, held by the tensor whose numbers lie there and by all views of it. */
+interface Home {
+  readonly memory: ArrayMemory;
+  readonly block: Block;
+  /** Whether there is or was a view that no scope releases. */
+  viewed: boolean;
 }
 
 /**
@@ -39,6 +49,12 @@ export class Tensor {
   /** How many scopes surround this tensor; 0 for an ordinary one. */
   scopeDepth = 0;
   #data: Float32Array | null;
+  /** Where the numbers lie if they are pinned, or belong to a tensor that is. */
+  #home: Home | null = null;
+  /** The first of the numbers in the block. */
+  #start = 0;
+  /** Whether the numbers are another tensor's, who gives them back. */
+  #isView = false;
   #grad: Tensor | null = null;
 
   /**
@@ -65,7 +81,21 @@ export class Tensor {
     track(this);
   }
 
-  /** The numbers, row-major. Shared, not copied. */
+  /** A tensor in the backend's memory, of undefined content and of no scope; an ordinary one where there is no room. */
+  static pinned(shape: readonly number[]): Tensor {
+    const memory = backendMemory();
+    const size = checkShape("Tensor", shape);
+    const block = memory.pin(size);
+    const tensor = new Tensor(block?.data ?? newArray(size), shape);
+    untrack(tensor);
+    if (block !== undefined) tensor.#home = { memory, block, viewed: false };
+    return tensor;
+  }
+
+  /**
+   * The numbers, row-major. Shared, not copied. Ask anew instead of keeping the array: those of a model move when it is
+   * put to work, and its memory is used again after `dispose`.
+   */
   get data(): Float32Array {
     if (this.#data === null) {
       throw new DisposedError(
@@ -73,7 +103,55 @@ export class Tensor {
         { shape: this.shape },
       );
     }
+    // Memory that is not shared between threads leaves empty arrays behind when it grows.
+    if (this.#data.length !== this.size && this.#home !== null) this.#data = this.#within(this.#home.block.data);
     return this.#data;
+  }
+
+  #within(data: Float32Array): Float32Array {
+    return data.length === this.size ? data : data.subarray(this.#start, this.#start + this.size);
+  }
+
+  /**
+   * Moves the numbers to where a backend likes them, to stay there. A tensor of another memory leaves it in any case.
+   *
+   * @returns whether they are there now
+   */
+  moveInto(memory: ArrayMemory): boolean {
+    if (this.#home?.memory === memory) return true;
+    const { data } = this;
+    const block = memory.pin(this.size);
+    if (block === undefined && this.#home === null) return false;
+    const target = block?.data ?? newArray(this.size);
+    target.set(data);
+    this.#leaveHome();
+    this.#data = target;
+    this.#home = block === undefined ? null : { memory, block, viewed: false };
+    return block !== undefined;
+  }
+
+  /** Notes that the numbers are those of `base` from `start` on: what keeps those in place keeps these. */
+  viewOf(base: Tensor, start = 0): this {
+    if (base.#home === null) return this;
+    this.#home = base.#home;
+    this.#start = base.#start + start;
+    this.#isView = true;
+    if (this.scopeDepth === 0) this.#home.viewed = true;
+    return this;
+  }
+
+  /** Called when the tensor leaves a scope, with its numbers at a place where they may stay. */
+  settle(data: Float32Array): void {
+    if (this.#home !== null) this.#home.viewed = true;
+    this.#data = data;
+  }
+
+  /** Gives the place in the backend's memory back; where there are views outside of scopes, the garbage collector does so. */
+  #leaveHome(): void {
+    if (this.#home !== null && !this.#isView && !this.#home.viewed) this.#home.block.release();
+    this.#home = null;
+    this.#isView = false;
+    this.#start = 0;
   }
 
   /** The gradient that `backward` left here; gradients of several backward passes add up. */
@@ -150,6 +228,7 @@ export class Tensor {
 
   /** Gives the numbers up; reading them throws from now on. */
   release(): void {
+    this.#leaveHome();
     this.#data = null;
     this.#grad = null;
     this.node = null;

@@ -1,8 +1,11 @@
 /** How gradients change parameters: AdamW (Loshchilov & Hutter 2019, algorithm 2). */
-import { kernels } from "../backend/current.ts";
+import type { AdamWScalars } from "../backend/backend.ts";
+import { backendMemory, kernels } from "../backend/current.ts";
 import { integerPower } from "../backend/math.ts";
 import { ConfigError, checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import type { Parameter } from "../nn/module.ts";
+import { allocate, scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** Settings of AdamW. */
 export interface AdamWOptions {
@@ -21,10 +24,17 @@ export interface AdamWOptions {
 /** Running means of one parameter's gradient and squared gradient. */
 interface Moments {
   parameter: Parameter;
-  m: Float32Array;
-  v: Float32Array;
+  /** In the backend's memory, as v. */
+  m: Tensor;
+  v: Tensor;
   weightDecay: number;
 }
+
+/**
+ * Numbers in one call of the kernel, whose results may not overlap its inputs: enough to share between threads, and few
+ * enough to be still in the processor's caches when they are copied back.
+ */
+const CHUNK = 2 ** 18;
 
 /** The running means of every parameter, by name, and the number of steps. */
 export interface OptimizerState {
@@ -65,30 +75,21 @@ export function resolveAdamW(options: AdamWOptions): Required<AdamWOptions> {
  */
 export class AdamW {
   readonly #moments = new Map<string, Moments>();
-  readonly #beta1: number;
-  readonly #beta2: number;
-  readonly #eps: number;
-  /** Room for the kernel's results, which may not overlap its inputs: as much as the largest parameter. */
-  readonly #next: [Float32Array, Float32Array, Float32Array];
+  readonly #adamW: Required<AdamWOptions>;
   #step = 0;
 
   constructor(parameters: ReadonlyMap<string, Parameter>, options: AdamWOptions = {}) {
-    const { beta1, beta2, eps, weightDecay, decay } = resolveAdamW(options);
-    this.#beta1 = beta1;
-    this.#beta2 = beta2;
-    this.#eps = eps;
-    let largest = 0;
+    this.#adamW = resolveAdamW(options);
+    const { weightDecay, decay } = this.#adamW;
     for (const [name, parameter] of parameters) {
       const decays = decay === "all" || parameter.shape.length >= 2;
       this.#moments.set(name, {
         parameter,
-        m: new Float32Array(parameter.size),
-        v: new Float32Array(parameter.size),
+        m: zeroMeans(parameter),
+        v: zeroMeans(parameter),
         weightDecay: decays ? weightDecay : 0,
       });
-      largest = Math.max(largest, parameter.size);
     }
-    this.#next = [new Float32Array(largest), new Float32Array(largest), new Float32Array(largest)];
   }
 
   /**
@@ -98,36 +99,14 @@ export class AdamW {
    */
   step(learningRate: number, gradScale = 1): void {
     this.#step++;
-    const correction1 = 1 - integerPower(this.#beta1, this.#step);
-    const correction2 = 1 - integerPower(this.#beta2, this.#step);
+    const correction1 = 1 - integerPower(this.#adamW.beta1, this.#step);
+    const correction2 = 1 - integerPower(this.#adamW.beta2, this.#step);
+    const { beta1, beta2, eps } = this.#adamW;
     for (const { parameter, m, v, weightDecay } of this.#moments.values()) {
       if (parameter.grad === null) continue;
-      const [nextParameter, nextM, nextV] = this.#next.map((array) => array.subarray(0, parameter.size));
-      const scalars = {
-        learningRate,
-        beta1: this.#beta1,
-        beta2: this.#beta2,
-        eps: this.#eps,
-        weightDecay,
-        correction1,
-        correction2,
-        gradScale,
-      };
-      kernels().adamW(
-        nextParameter,
-        nextM,
-        nextV,
-        parameter.data,
-        parameter.grad.data,
-        m,
-        v,
-        scalars,
-        0,
-        parameter.size,
-      );
-      parameter.data.set(nextParameter);
-      m.set(nextM);
-      v.set(nextV);
+      for (const means of [m, v]) means.moveInto(backendMemory());
+      const scalars = { learningRate, beta1, beta2, eps, weightDecay, correction1, correction2, gradScale };
+      scope(() => update(parameter, parameter.grad as Tensor, m, v, scalars));
     }
   }
 
@@ -139,7 +118,7 @@ export class AdamW {
   /** A copy of everything that the next step depends on, but for the parameters themselves. */
   state(): OptimizerState {
     const copy = (key: "m" | "v"): Map<string, Float32Array> =>
-      new Map([...this.#moments].map(([name, moments]) => [name, moments[key].slice()]));
+      new Map([...this.#moments].map(([name, moments]) => [name, moments[key].data.slice()]));
     return { step: this.#step, m: copy("m"), v: copy("v") };
   }
 
@@ -154,8 +133,8 @@ export class AdamW {
     checkInteger("AdamW.restore", "step", state.step, 0);
     for (const means of [state.m, state.v]) this.#checkMeans(means);
     for (const [name, { m, v }] of this.#moments) {
-      m.set(state.m.get(name) as Float32Array);
-      v.set(state.v.get(name) as Float32Array);
+      m.data.set(state.m.get(name) as Float32Array);
+      v.data.set(state.v.get(name) as Float32Array);
     }
     this.#step = state.step;
   }
@@ -163,9 +142,9 @@ export class AdamW {
   #checkMeans(means: ReadonlyMap<string, Float32Array>): void {
     for (const [name, { m }] of this.#moments) {
       const mean: unknown = means.get(name);
-      if (mean instanceof Float32Array && mean.length === m.length) continue;
+      if (mean instanceof Float32Array && mean.length === m.size) continue;
       throw new ConfigError(
-        `AdamW.restore: the state does not fit parameter "${name}" of ${m.length} numbers; it belongs to another model`,
+        `AdamW.restore: the state does not fit parameter "${name}" of ${m.size} numbers; it belongs to another model`,
         { name },
       );
     }
@@ -176,5 +155,27 @@ export class AdamW {
         { name },
       );
     }
+  }
+}
+
+/** The means of no gradient yet. */
+function zeroMeans({ size }: Parameter): Tensor {
+  const means = Tensor.pinned([size]);
+  means.data.fill(0);
+  return means;
+}
+
+/** One step of one parameter, chunk by chunk. */
+function update(parameter: Tensor, grad: Tensor, m: Tensor, v: Tensor, scalars: AdamWScalars): void {
+  const length = Math.min(CHUNK, parameter.size);
+  const next = [parameter, m, v].map(() => allocate(length));
+  for (let start = 0; start < parameter.size; start += length) {
+    const size = Math.min(length, parameter.size - start);
+    const part = ({ data }: Tensor): Float32Array => data.subarray(start, start + size);
+    const [nextParameter, nextM, nextV] = next.map((array) => array.subarray(0, size));
+    kernels().adamW(nextParameter, nextM, nextV, part(parameter), part(grad), part(m), part(v), scalars, 0, size);
+    part(parameter).set(nextParameter);
+    part(m).set(nextM);
+    part(v).set(nextV);
   }
 }

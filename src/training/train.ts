@@ -229,16 +229,17 @@ class TrainingRun {
     const learningRate = learningRateAt(this.#step, settings);
     this.#optimizer.zeroGrad(); // a backward pass of the caller's may have left gradients, which would be added to this step's
     const result = scope(() => {
+      const learnFromBatch = (): number => {
+        const { inputs, targets } = sampleBatch(trainTokens, batchSize, seqLen, this.#batchRandom);
+        const logits = this.#model.forward(inputs, { dropoutRandom: this.#dropoutRandom }); // [batch, seq, vocabSize]
+        const batchLoss = crossEntropy(logits, targets, { labelSmoothing });
+        batchLoss.backward(full([], 1 / accumulationSteps));
+        return batchLoss.item() / accumulationSteps;
+      };
+      // A single batch has no scope of its own, which would copy its gradients out.
+      const learn = accumulationSteps === 1 ? learnFromBatch : () => scope(learnFromBatch);
       let loss = 0;
-      for (let i = 0; i < accumulationSteps; i++) {
-        loss += scope(() => {
-          const { inputs, targets } = sampleBatch(trainTokens, batchSize, seqLen, this.#batchRandom);
-          const logits = this.#model.forward(inputs, { dropoutRandom: this.#dropoutRandom }); // [batch, seq, vocabSize]
-          const batchLoss = crossEntropy(logits, targets, { labelSmoothing });
-          batchLoss.backward(full([], 1 / accumulationSteps));
-          return batchLoss.item() / accumulationSteps;
-        });
-      }
+      for (let i = 0; i < accumulationSteps; i++) loss += learn();
       const gradNorm = gradientNorm(this.#parameters);
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) this.#diverged(loss, gradNorm);
       this.#optimizer.step(learningRate, clipFactor(gradNorm, gradClip));

@@ -30,5 +30,6 @@ export const memory: ArrayMemory = {
     rested = new WeakRef(pool);
     pool = new Map();
   },
+  settle() {},
   pin: () => undefined,
 };

@@ -20,7 +20,9 @@ export function adamWKernels(assembly: Assembly): Pick<Kernels, "adamW"> {
       const pointers = [paramOut, mOut, vOut, param, grad, m, v].map((array) => f.let(element(array, begin)));
       const [toParam, toM, toV, fromParam, fromGrad, fromM, fromV] = pointers;
       const { gradScale, beta1, fresh1, beta2, fresh2, decay, stepSize, eps } = locals;
-      const spread = [gradScale, beta1, fresh1, beta2, fresh2, decay, stepSize, eps].map((scalar) => f.let(splat(scalar)));
+      const spread = [gradScale, beta1, fresh1, beta2, fresh2, decay, stepSize, eps].map((scalar) =>
+        f.let(splat(scalar)),
+      );
       const [factor, keep1, share1, keep2, share2, shrink, size, floor] = spread;
       eachElement(f, f.let(i32.sub(end, begin)), pointers, ({ load, store }) => {
         const g = f.let(mul(load(fromGrad), factor));

@@ -358,6 +358,7 @@ export function select<T extends ValueType>(condition: I32, x: Code<T>, y: Code<
 export class FunctionBody {
   readonly #parameters: number;
   readonly #locals: ValueType[] = [];
+  readonly #constants = new Map<string, Local<"v128">>();
   readonly #code: number[] = [];
 
   /** @param parameters the number of parameters, which are the first locals */
@@ -376,6 +377,17 @@ export class FunctionBody {
   local<T extends ValueType>(type: T): Local<T> {
     this.#locals.push(type);
     return localAt(type, this.#parameters + this.#locals.length - 1);
+  }
+
+  /**
+   * A vector constant, put into a local variable where the function begins: some engines assemble a constant anew in every
+   * round of a loop, which takes longer than the arithmetic.
+   */
+  constant(value: V128): V128 {
+    const key = value.bytes.join();
+    const local = this.#constants.get(key) ?? this.local("v128");
+    this.#constants.set(key, local);
+    return local;
   }
 
   /** local = value */
@@ -435,7 +447,8 @@ export class FunctionBody {
   /** The finished body in the form of the code section (5.5.13). */
   encode(): number[] {
     const locals = this.#locals.flatMap((type) => [1, TYPE_BYTES[type]]);
-    const body = [...unsigned(this.#locals.length), ...locals, ...this.#code, 0x0b];
+    const constants = [...this.#constants].flatMap(([key, { index }]) => [...key.split(",").map(Number), 0x21, ...unsigned(index)]);
+    const body = [...unsigned(this.#locals.length), ...locals, ...constants, ...this.#code, 0x0b];
     return [...unsigned(body.length), ...body];
   }
 

@@ -5,7 +5,7 @@
  * Files of this folder mirror those of loops/: each adds its functions to an `Assembly` when the backend starts and gives
  * back the kernels that call them.
  */
-import { f32, f32x4, i32, i32x4, v128 } from "./assembler.ts";
+import { f32, f32x4, i32, i32x4, select, v128 } from "./assembler.ts";
 import type { FunctionBody, I32, Local, Statement, V128, ValueType } from "./assembler.ts";
 import type { LinearMemory } from "./memory.ts";
 import { ModuleBuilder, threadIndex } from "./module.ts";
@@ -130,6 +130,16 @@ export function element(array: I32, index: I32): I32 {
   return i32.add(array, i32.shl(index, i32.const(2)));
 }
 
+/** Bytes of so many elements. */
+export function bytes(elements: I32): I32 {
+  return i32.shl(elements, i32.const(2));
+}
+
+/** The smaller of two unsigned integers, computed without a branch. */
+export function atMost(a: I32, b: I32): I32 {
+  return select(i32.lt_u(a, b), a, b);
+}
+
 /** How a vector loop reads and writes at a byte offset: four lanes at once, or only the first. */
 export interface Lanes {
   /** 4 or 1. */
@@ -157,13 +167,35 @@ export function eachElement(
   pointers: readonly Local<"i32">[],
   body: (lanes: Lanes) => void,
 ): void {
-  const advance = (lanes: Lanes): void => {
-    body(lanes);
-    for (const pointer of pointers) f.increase(pointer, 4 * lanes.width);
-    f.increase(count, -lanes.width);
+  eachBlock(f, count, pointers, 1, body);
+}
+
+/**
+ * `eachElement` with blocks of several vectors first, for loops that hold one accumulator per vector or have little to do
+ * for each. `body` gets the byte offsets of the vectors in a block.
+ */
+export function eachBlock(
+  f: FunctionBody,
+  count: Local<"i32">,
+  pointers: readonly Local<"i32">[],
+  vectors: number,
+  body: (lanes: Lanes, offsets: readonly number[]) => void,
+): void {
+  const blocks = (lanes: Lanes, offsets: readonly number[]): void => {
+    const width = lanes.width * offsets.length;
+    f.while(width === 1 ? count : i32.ge_u(count, i32.const(width)), () => {
+      body(lanes, offsets);
+      for (const pointer of pointers) f.increase(pointer, 4 * width);
+      f.increase(count, -width);
+    });
   };
-  f.while(i32.ge_u(count, i32.const(4)), () => advance(FOUR));
-  f.while(count, () => advance(ONE));
+  if (vectors > 1)
+    blocks(
+      FOUR,
+      Array.from({ length: vectors }, (_, i) => 16 * i),
+    );
+  blocks(FOUR, [0]);
+  blocks(ONE, [0]);
 }
 
 /** Combines the four lanes of a vector with `combine`, (0 ∘ 2) ∘ (1 ∘ 3); the result stands in every lane. */

@@ -2,8 +2,10 @@
  * The linear memory of the kernels: a heap of blocks, some of them pinned for a caller, the others slabs of the arena that
  * lends arrays for the length of a scope.
  *
- * Shared memory grows in place and old views stay good. When unshared memory grows, every view of it becomes empty; so
- * it grows only while nothing is lent, and pinned arrays are looked up again through their `Block`.
+ * Shared memory grows in place and old views stay good. When unshared memory grows, every view of it becomes empty. So it
+ * never grows while something is lent, and where something is pinned only in `pin` and `settle`: no operation loses an
+ * array that it has just asked for, and between operations pinned arrays are looked up again through their `Block`. What
+ * does not fit meanwhile is lent as an ordinary array.
  */
 import type { ArrayMemory, Block } from "../backend.ts";
 
@@ -26,11 +28,18 @@ interface Gap {
   bytes: number;
 }
 
-/** Position in the arena: how many slabs are full, and how far the next one is used. */
+/** A block of the arena. */
 interface Slab {
   readonly address: number;
   readonly bytes: number;
   used: number;
+}
+
+/** A place in the arena: the slab that lends, how far it is used, and how much is in use altogether. */
+interface Position {
+  readonly slab: number;
+  readonly used: number;
+  readonly inUse: number;
 }
 
 /** Memory that arrays and kernels share. */
@@ -43,16 +52,25 @@ export class LinearMemory implements ArrayMemory {
   readonly #slabs: Slab[] = [];
   /** The slab that lends now. */
   #slab = 0;
-  /** Bytes lent, and asked for in vain, since the arena was empty. */
-  #demand = 0;
+  /** For everything lent, how things stood before. */
+  readonly #lent: Position[] = [];
+  /** Bytes lent now, those of ordinary arrays included. */
+  #inUse = 0;
+  /** The most that was in use since the arena was empty. */
+  #peak = 0;
+  /** The greatest peak that the arena could not meet with a single slab. */
+  #wanted = 0;
+  /** Number of blocks that callers hold. */
+  #pinned = 0;
   #buffers = new WeakSet<ArrayBufferLike>();
   readonly #forgotten: FinalizationRegistry<Gap>;
 
-  constructor(shared: boolean) {
+  /** @param maximum the most pages of 64 KiB that it may have */
+  constructor(shared: boolean, maximum: number = MAXIMUM_PAGES[0]) {
     this.shared = shared;
-    this.memory = createMemory(shared);
+    this.memory = createMemory(shared, maximum);
     this.#buffers.add(this.memory.buffer);
-    this.#forgotten = new FinalizationRegistry((gap) => this.#free(gap));
+    this.#forgotten = new FinalizationRegistry((place) => this.#unpin(place));
   }
 
   /** Bytes of the whole memory. */
@@ -65,71 +83,111 @@ export class LinearMemory implements ArrayMemory {
     return this.#buffers.has(array.buffer);
   }
 
-  /** The state of the arena, for `giveBack`. */
+  /** How much is lent, for `giveBack`; 0 for nothing. */
   mark(): number {
-    return this.#slab * 2 ** 33 + (this.#slabs[this.#slab]?.used ?? 0);
+    return this.#lent.length;
   }
 
   /** An array until the next `giveBack` of an earlier mark; an ordinary one if memory has run out. */
   lend(size: number): Float32Array {
     const address = this.lendBytes(4 * size);
-    return address === 0 ? new Float32Array(size) : new Float32Array(this.memory.buffer, address, size);
+    if (address > 0) return new Float32Array(this.memory.buffer, address, size);
+    const array = new Float32Array(size);
+    this.#note(roundUp(4 * size, ALIGNMENT)); // the next time there shall be room for it beside the others
+    return array;
   }
 
   /** The address of so many bytes, until the next `giveBack`; 0 if memory has run out. */
   lendBytes(bytes: number): number {
     const needed = roundUp(bytes, ALIGNMENT);
-    this.#demand += needed;
-    for (; this.#slab < this.#slabs.length; this.#slab++) {
-      const slab = this.#slabs[this.#slab];
-      if (slab.used + needed <= slab.bytes) {
-        slab.used += needed;
-        return slab.address + slab.used - needed;
-      }
+    let at = this.#slab;
+    while (at < this.#slabs.length && this.#slabs[at].used + needed > this.#slabs[at].bytes) at++;
+    if (at === this.#slabs.length && !this.#addSlab(needed)) {
+      this.#wanted = Math.max(this.#wanted, this.#inUse + needed);
+      return 0;
     }
+    this.#note(needed);
+    this.#slab = at;
+    const slab = this.#slabs[at];
+    slab.used += needed;
+    return slab.address + slab.used - needed;
+  }
+
+  #note(bytes: number): void {
+    this.#lent.push({ slab: this.#slab, used: this.#slabs[this.#slab]?.used ?? 0, inUse: this.#inUse });
+    this.#inUse += bytes;
+    this.#peak = Math.max(this.#peak, this.#inUse);
+  }
+
+  #addSlab(needed: number): boolean {
     const last = this.#slabs.at(-1)?.bytes ?? 0;
-    for (const wanted of [Math.max(needed, this.#demand, 2 * last, FIRST_SLAB), needed]) {
-      const address = this.#allocate(wanted);
+    const mayGrow = this.shared || (this.#pinned === 0 && !this.#isLending());
+    for (const bytes of [Math.max(this.#inUse + needed, 2 * last, FIRST_SLAB), needed]) {
+      const address = this.#allocate(bytes, mayGrow);
       if (address === 0) continue;
-      this.#slabs.push({ address, bytes: wanted, used: needed });
-      return address;
+      this.#slabs.push({ address, bytes, used: 0 });
+      return true;
     }
-    this.#slab = Math.max(0, this.#slabs.length - 1);
-    return 0;
+    return false;
   }
 
   /** Takes back everything lent since `mark`. */
   giveBack(mark: number): void {
-    this.#slab = Math.floor(mark / 2 ** 33);
-    for (let i = this.#slab + 1; i < this.#slabs.length; i++) this.#slabs[i].used = 0;
-    const slab = this.#slabs[this.#slab];
-    if (slab !== undefined) slab.used = mark % 2 ** 33;
-    if (mark === 0) this.#settle();
+    const position = this.#lent.at(mark);
+    if (position === undefined) return;
+    this.#lent.length = mark;
+    this.#inUse = position.inUse;
+    this.#slab = Math.min(position.slab, this.#slabs.length);
+    this.#slabs.forEach((slab, i) => {
+      if (i >= position.slab) slab.used = i === position.slab ? position.used : 0;
+    });
+    if (mark > 0) return;
+    const capacity = this.#slabs.length === 1 ? this.#slabs[0].bytes : 0;
+    if (this.#peak > capacity) this.#wanted = Math.max(this.#wanted, this.#peak);
+    this.#peak = 0;
+    if (this.shared) this.settle();
   }
 
-  /** The arena is empty: one slab shall hold next time what needed several, or did not fit. */
-  #settle(): void {
-    const capacity = this.#slabs.length === 1 ? this.#slabs[0].bytes : 0;
-    if (this.#demand > capacity) {
-      const wanted = this.#demand;
-      for (const { address, bytes } of this.#slabs.splice(0)) this.#free({ address, bytes });
-      const address = this.#allocate(wanted);
-      if (address !== 0) this.#slabs.push({ address, bytes: wanted, used: 0 });
-    }
-    this.#demand = 0;
+  /** Where the arena is empty, one slab shall hold from now on what needed several, or did not fit. */
+  settle(): void {
+    if (this.#wanted === 0 || this.#isLending()) return;
+    this.#freeSlabs();
+    const bytes = this.#wanted;
+    this.#wanted = 0;
+    const address = this.#allocate(bytes, true);
+    if (address !== 0) this.#slabs.push({ address, bytes, used: 0 });
+  }
+
+  #isLending(): boolean {
+    return this.#slabs.some(({ used }) => used > 0);
+  }
+
+  #freeSlabs(): void {
+    for (const slab of this.#slabs.splice(0)) this.#free(slab);
+    this.#slab = 0;
   }
 
   /** An array that stays until it is released; undefined if there is no room. */
   pin(size: number): Block | undefined {
     const bytes = roundUp(Math.max(4 * size, 4), ALIGNMENT);
-    const address = this.#allocate(bytes);
-    return address === 0
-      ? undefined
-      : new PinnedBlock(this, this.#forgotten, { address, bytes }, size, (gap) => this.#free(gap));
+    const lending = this.#isLending();
+    let address = this.#allocate(bytes, this.shared || !lending);
+    if (address === 0 && !lending) {
+      this.#freeSlabs(); // what stays is worth more than an empty arena
+      address = this.#allocate(bytes, true);
+    }
+    if (address === 0) return undefined;
+    this.#pinned++;
+    return new PinnedBlock(this, this.#forgotten, { address, bytes }, size, (place) => this.#unpin(place));
   }
 
-  /** First fit. */
-  #allocate(bytes: number): number {
+  #unpin(place: Gap): void {
+    this.#pinned--;
+    this.#free(place);
+  }
+
+  /** First fit. 0 if there is no room. */
+  #allocate(bytes: number, mayGrow: boolean): number {
     const needed = roundUp(bytes, ALIGNMENT);
     const place = this.#gaps.findIndex((gap) => gap.bytes >= needed);
     if (place >= 0) {
@@ -140,14 +198,14 @@ export class LinearMemory implements ArrayMemory {
       if (gap.bytes === 0) this.#gaps.splice(place, 1);
       return address;
     }
-    if (!this.#reach(this.#end + needed)) return 0;
+    if (!this.#reach(this.#end + needed, mayGrow)) return 0;
     this.#end += needed;
     return this.#end - needed;
   }
 
-  #free(freed: Gap): void {
-    const after = this.#gaps.findIndex(({ address }) => address > freed.address);
-    this.#gaps.splice(after < 0 ? this.#gaps.length : after, 0, { ...freed });
+  #free({ address, bytes }: Readonly<Gap>): void {
+    const after = this.#gaps.findIndex((gap) => gap.address > address);
+    this.#gaps.splice(after < 0 ? this.#gaps.length : after, 0, { address, bytes });
     const merged: Gap[] = [];
     for (const gap of this.#gaps) {
       const before = merged.at(-1);
@@ -162,12 +220,11 @@ export class LinearMemory implements ArrayMemory {
     this.#gaps = merged;
   }
 
-  /** Grows the memory, if need be, until it has `end` bytes. */
-  #reach(end: number): boolean {
+  /** Grows the memory, if need be and if it may, until it has `end` bytes. */
+  #reach(end: number, mayGrow: boolean): boolean {
     const missing = end - this.bytes;
     if (missing <= 0) return true;
-    const lending = this.#slabs.some(({ used }) => used > 0);
-    if (!this.shared && lending) return false;
+    if (!mayGrow || end > MAXIMUM_PAGES[0] * PAGE) return false;
     // An eighth more than needed, so that many small arrays do not grow it as many times.
     for (const bytes of [missing + this.bytes / 8, missing]) {
       try {
@@ -228,11 +285,11 @@ class PinnedBlock implements Block {
 }
 
 /** The largest memory that the engine grants, empty for now. */
-function createMemory(shared: boolean): WebAssembly.Memory {
-  if (!shared) return new WebAssembly.Memory({ initial: 1 });
+function createMemory(shared: boolean, most: number): WebAssembly.Memory {
+  if (!shared) return new WebAssembly.Memory({ initial: 1, maximum: most });
   for (const maximum of MAXIMUM_PAGES) {
     try {
-      return new WebAssembly.Memory({ initial: 1, maximum, shared });
+      return new WebAssembly.Memory({ initial: 1, maximum: Math.min(maximum, most), shared });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }

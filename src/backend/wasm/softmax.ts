@@ -3,9 +3,9 @@
  * kernels take into theirs.
  */
 import type { Kernels, RowBackwardKernel, RowKernel } from "../backend.ts";
-import { f32, f32x4, f64, f64x2, i32, i32x4, select, v128 } from "./assembler.ts";
+import { f32, f32x4, f64, f64x2, i32, i32x4, v128 } from "./assembler.ts";
 import type { F64, FunctionBody, I32, Local, V128 } from "./assembler.ts";
-import { acrossLanes, eachElement, element } from "./kernel.ts";
+import { acrossLanes, atMost, bytes, eachBlock, eachElement, element } from "./kernel.ts";
 import type { Assembly, Lanes } from "./kernel.ts";
 import { exp, log } from "./math.ts";
 
@@ -14,18 +14,27 @@ export const EXP_COST = 10;
 /** Elements that are summed in single precision, four lanes side by side, before double precision takes over. */
 const SUM_BLOCK = 128;
 
+/** As many addresses as there are arrays. */
+type Places<A extends readonly I32[]> = { [K in keyof A]: Local<"i32"> };
+
+/** Local variables for addresses that advance. */
+function places<const A extends readonly I32[]>(f: FunctionBody, addresses: A): Places<A> {
+  return addresses.map((address) => f.let(address)) as unknown as Places<A>;
+}
+
 /** Runs `body` over the rows of matrices [rows, cols] from begin to end; it gets the address of the row in each of them. */
 export function eachRow<const A extends readonly I32[]>(
   f: FunctionBody,
   { begin, end, cols }: Record<"begin" | "end" | "cols", Local<"i32">>,
   matrices: A,
-  body: (row: Local<"i32">, ...places: { [K in keyof A]: Local<"i32"> }) => void,
+  body: (row: Local<"i32">, ...places: Places<A>) => void,
 ): void {
-  const places = matrices.map((matrix) => f.let(element(matrix, i32.mul(begin, cols))));
+  const at = places(f, matrices);
+  for (const place of at) f.set(place, element(place, i32.mul(begin, cols)));
   const row = f.let(begin);
   f.for(row, end, 1, () => {
-    body(row, ...(places as unknown as { [K in keyof A]: Local<"i32"> }));
-    for (const place of places) f.increase(place, i32.shl(cols, i32.const(2)));
+    body(row, ...at);
+    for (const place of at) f.increase(place, bytes(cols));
   });
 }
 
@@ -34,10 +43,10 @@ function eachColumn<const A extends readonly I32[]>(
   f: FunctionBody,
   count: I32,
   rows: A,
-  body: (lanes: Lanes, ...places: { [K in keyof A]: Local<"i32"> }) => void,
+  body: (lanes: Lanes, ...places: Places<A>) => void,
 ): void {
-  const places = rows.map((row) => f.let(row));
-  eachElement(f, f.let(count), places, (lanes) => body(lanes, ...(places as unknown as { [K in keyof A]: Local<"i32"> })));
+  const at = places(f, rows);
+  eachElement(f, f.let(count), at, (lanes) => body(lanes, ...at));
 }
 
 /** Σ over one row or several of what `term` makes of their elements. */
@@ -45,23 +54,26 @@ export function sumOver<const A extends readonly I32[]>(
   f: FunctionBody,
   count: I32,
   rows: A,
-  term: (lanes: Lanes, ...places: { [K in keyof A]: Local<"i32"> }) => V128,
+  term: (lanes: Lanes, ...places: Places<A>) => V128,
 ): Local<"f64"> {
-  const places = rows.map((row) => f.let(row));
+  const at = places(f, rows);
   const left = f.let(count);
   const block = f.local("i32");
   const sum = f.local("v128");
   const total = f.let(f64x2.const(0));
   f.while(left, () => {
-    f.set(block, select(i32.lt_u(left, i32.const(SUM_BLOCK)), left, i32.const(SUM_BLOCK)));
+    f.set(block, atMost(left, i32.const(SUM_BLOCK)));
     f.set(left, i32.sub(left, block));
     f.set(sum, f32x4.const(0));
-    eachElement(f, block, places, (lanes) => {
-      const value = term(lanes, ...(places as unknown as { [K in keyof A]: Local<"i32"> }));
+    eachElement(f, block, at, (lanes) => {
+      const value = term(lanes, ...at);
       // A single element stands in all lanes; it counts once.
       f.set(sum, f32x4.add(sum, lanes.width === 4 ? value : v128.and(value, i32x4.const(-1, 0, 0, 0))));
     });
-    const halves = f64x2.add(f64x2.promote_low_f32x4(sum), f64x2.promote_low_f32x4(i32x4.shuffle(sum, sum, 2, 3, 0, 1)));
+    const halves = f64x2.add(
+      f64x2.promote_low_f32x4(sum),
+      f64x2.promote_low_f32x4(i32x4.shuffle(sum, sum, 2, 3, 0, 1)),
+    );
     f.set(total, f64x2.add(total, halves));
   });
   return f.let(f64.add(f64x2.extract_lane(total, 0), f64x2.extract_lane(total, 1)));
@@ -72,9 +84,14 @@ export function sumOver<const A extends readonly I32[]>(
  * over. 0 if all are -Infinity: subtracting -Infinity from itself would give NaN, where 0 leaves every exponential 0.
  */
 export function rowShift(f: FunctionBody, row: I32, count: I32): Local<"v128"> {
-  const max = f.let(f32x4.const(-Infinity));
-  eachColumn(f, count, [row], ({ load }, from) => f.set(max, f32x4.pmax(max, load(from))));
-  const greatest = acrossLanes(f, max, f32x4.pmax);
+  const from = f.let(row);
+  const left = f.let(count);
+  // Four chains at a time: a single one would wait for each comparison before the next.
+  const maxima = [0, 1, 2, 3].map(() => f.let(f32x4.const(-Infinity)));
+  eachBlock(f, left, [from], maxima.length, ({ load }, offsets) =>
+    offsets.forEach((offset, i) => f.set(maxima[i], f32x4.pmax(maxima[i], load(from, offset)))),
+  );
+  const greatest = acrossLanes(f, maxima.reduce<V128>(f32x4.pmax, f32x4.const(-Infinity)), f32x4.pmax);
   return f.let(v128.and(greatest, f32x4.ne(greatest, f32x4.const(-Infinity))));
 }
 
@@ -161,7 +178,9 @@ function backward(
   apply: (f: FunctionBody, to: Row, grad: Row, saved: Row, cols: I32) => void,
 ): RowBackwardKernel {
   const kernel = assembly.kernel(name, { outputs: ["gradX"], inputs: ["gradOut", "y"], sizes: ["cols"] }, (f, locals) =>
-    eachRow(f, locals, [locals.gradX, locals.gradOut, locals.y], (_, to, grad, saved) => apply(f, to, grad, saved, locals.cols)),
+    eachRow(f, locals, [locals.gradX, locals.gradOut, locals.y], (_, to, grad, saved) =>
+      apply(f, to, grad, saved, locals.cols),
+    ),
   );
   return (gradX, gradOut, y, rows, cols, begin, end) =>
     kernel({ outputs: [gradX], inputs: [gradOut, y], sizes: [cols], begin, end, items: rows, cost: EXP_COST * cols });

@@ -3,14 +3,20 @@ import type { Backend, BackendInfo, Kernels } from "../backend.ts";
 import { loops } from "../loops/loops.ts";
 import { crossEntropyKernels } from "./cross-entropy.ts";
 import { activationKernels } from "./activation.ts";
+import { attentionBackwardKernels } from "./attention-backward.ts";
+import { attentionKernels } from "./attention.ts";
 import { adamWKernels } from "./adamw.ts";
 import { elementwiseKernels } from "./elementwise.ts";
 import { Engine } from "./engine.ts";
 import { hasRelaxedSimd } from "./features.ts";
 import { Assembly } from "./kernel.ts";
+import { layoutKernels } from "./layout.ts";
 import { matmulKernels } from "./matmul.ts";
 import { addPanels } from "./panels.ts";
 import { LinearMemory } from "./memory.ts";
+import { normKernels } from "./norm.ts";
+import { reduceKernels } from "./reduce.ts";
+import { rotaryKernels } from "./rotary.ts";
 import { softmaxKernels } from "./softmax.ts";
 import { addThreads } from "./threads.ts";
 import { unaryKernels } from "./unary.ts";
@@ -69,6 +75,7 @@ function processors(): number {
 
 /** The kernels of every family. */
 function addFamilies(assembly: Assembly): Partial<Kernels> {
+  const panels = addPanels(assembly);
   return {
     ...unaryKernels(assembly),
     ...activationKernels(assembly),
@@ -76,6 +83,12 @@ function addFamilies(assembly: Assembly): Partial<Kernels> {
     ...elementwiseKernels(assembly),
     ...softmaxKernels(assembly),
     ...crossEntropyKernels(assembly),
-    ...matmulKernels(assembly, addPanels(assembly)),
+    ...matmulKernels(assembly, panels),
+    ...attentionKernels(assembly, panels),
+    ...attentionBackwardKernels(assembly, panels),
+    ...reduceKernels(assembly),
+    ...layoutKernels(assembly),
+    ...normKernels(assembly),
+    ...rotaryKernels(assembly),
   };
 }

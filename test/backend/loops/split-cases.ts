@@ -15,10 +15,9 @@ export interface Case {
   outputs: (number | [number, "float64" | "int32"])[];
   /** Which elements of output `o` belong to `index` of the range, by default an equal share in order. */
   owner?: (o: number, element: number) => number;
-  run: (outputs: Output[], begin: number, end: number) => void;
+  run: (k: Kernels, outputs: Output[], begin: number, end: number) => void;
 }
 
-const k = loops.kernels;
 const floats = randomFloats;
 const rows = 7;
 const cols = 13;
@@ -44,7 +43,7 @@ for (const kernel of ["add", "sub", "mul", "div"] as const) {
       kernel,
       range: 90,
       outputs: [90],
-      run: ([out], begin, end) => k[kernel](out as Float32Array, a, b, aSize, bSize, begin, end),
+      run: (k, [out], begin, end) => k[kernel](out as Float32Array, a, b, aSize, bSize, begin, end),
     });
   }
 }
@@ -54,7 +53,7 @@ for (const kernel of ["exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "ge
     kernel,
     range: 91,
     outputs: [91],
-    run: ([out], begin, end) => k[kernel](out as Float32Array, x, begin, end),
+    run: (k, [out], begin, end) => k[kernel](out as Float32Array, x, begin, end),
   });
 }
 for (const kernel of [
@@ -69,7 +68,7 @@ for (const kernel of [
     kernel,
     range: 91,
     outputs: [91],
-    run: ([out], begin, end) => k[kernel](out as Float32Array, matrix, matrix2, begin, end),
+    run: (k, [out], begin, end) => k[kernel](out as Float32Array, matrix, matrix2, begin, end),
   });
 }
 for (const kernel of ["softmax", "logSoftmax"] as const) {
@@ -77,7 +76,7 @@ for (const kernel of ["softmax", "logSoftmax"] as const) {
     kernel,
     range: rows,
     outputs: [rows * cols],
-    run: ([out], begin, end) => k[kernel](out as Float32Array, matrix, rows, cols, begin, end),
+    run: (k, [out], begin, end) => k[kernel](out as Float32Array, matrix, rows, cols, begin, end),
   });
 }
 for (const kernel of ["softmaxBackward", "logSoftmaxBackward"] as const) {
@@ -85,7 +84,7 @@ for (const kernel of ["softmaxBackward", "logSoftmaxBackward"] as const) {
     kernel,
     range: rows,
     outputs: [rows * cols],
-    run: ([out], begin, end) => k[kernel](out as Float32Array, matrix, matrix2, rows, cols, begin, end),
+    run: (k, [out], begin, end) => k[kernel](out as Float32Array, matrix, matrix2, rows, cols, begin, end),
   });
 }
 for (const [outer, axis, inner] of [
@@ -104,13 +103,13 @@ for (const [outer, axis, inner] of [
       kernel: "sumAxis",
       range,
       outputs: [range],
-      run: ([out], begin, end) => k.sumAxis(out as Float32Array, x, outer, axis, inner, begin, end),
+      run: (k, [out], begin, end) => k.sumAxis(out as Float32Array, x, outer, axis, inner, begin, end),
     },
     {
       kernel: "maxAxis",
       range,
       outputs: [range, [range, "int32"]],
-      run: ([out, index], begin, end) =>
+      run: (k, [out, index], begin, end) =>
         k.maxAxis(out as Float32Array, index as Int32Array, x, outer, axis, inner, begin, end),
     },
     {
@@ -118,7 +117,8 @@ for (const [outer, axis, inner] of [
       range,
       outputs: [range * axis],
       owner: spread,
-      run: ([out], begin, end) => k.maxAxisBackward(out as Float32Array, grad, indices, outer, axis, inner, begin, end),
+      run: (k, [out], begin, end) =>
+        k.maxAxisBackward(out as Float32Array, grad, indices, outer, axis, inner, begin, end),
     },
   );
 }
@@ -129,7 +129,7 @@ for (const inner of [1, 6, 100]) {
     kernel: "expand",
     range: 5,
     outputs: [5 * 3 * inner],
-    run: ([out], begin, end) => k.expand(out as Float32Array, x, 5, 3, inner, begin, end),
+    run: (k, [out], begin, end) => k.expand(out as Float32Array, x, 5, 3, inner, begin, end),
   });
 }
 for (const [outer, r, middle, c, inner] of [
@@ -144,7 +144,7 @@ for (const [outer, r, middle, c, inner] of [
     kernel: "transpose",
     range: outer * c,
     outputs: [size],
-    run: ([out], begin, end) => k.transpose(out as Float32Array, x, outer, r, middle, c, inner, begin, end),
+    run: (k, [out], begin, end) => k.transpose(out as Float32Array, x, outer, r, middle, c, inner, begin, end),
   });
 }
 for (const length of [3, 80]) {
@@ -158,7 +158,7 @@ for (const length of [3, 80]) {
     range: 6,
     outputs: [6 * stride],
     owner,
-    run: ([out], begin, end) => k.copyRuns(out as Float32Array, x, length, stride, 1, length + 5, 4, begin, end),
+    run: (k, [out], begin, end) => k.copyRuns(out as Float32Array, x, length, stride, 1, length + 5, 4, begin, end),
   });
 }
 for (const [batch, m, depth, n, transposeA, transposeB] of [
@@ -174,9 +174,45 @@ for (const [batch, m, depth, n, transposeA, transposeB] of [
     kernel: "matmul",
     range: batch * m,
     outputs: [batch * m * n],
-    run: ([out], begin, end) =>
+    run: (k, [out], begin, end) =>
       k.matmul(out as Float32Array, a, b, batch, m, depth, n, transposeA, transposeB, begin, end),
   });
+}
+for (const [rows, cols] of [
+  [7, 13],
+  [70, 37],
+]) {
+  const gradOut = floats(rows * cols, 1);
+  const x = floats(rows * cols, 2);
+  const mean = floats(rows, 3);
+  const rstd = floats(rows, 4).map((value) => value + 1.5);
+  table.push(
+    {
+      kernel: "layerNormBackwardParameters",
+      range: cols,
+      outputs: [cols, cols],
+      run: (k, [w, b], begin, end) =>
+        k.layerNormBackwardParameters(
+          w as Float32Array,
+          b as Float32Array,
+          gradOut,
+          x,
+          mean,
+          rstd,
+          rows,
+          cols,
+          begin,
+          end,
+        ),
+    },
+    {
+      kernel: "rmsNormBackwardParameters",
+      range: cols,
+      outputs: [cols],
+      run: (k, [w], begin, end) =>
+        k.rmsNormBackwardParameters(w as Float32Array, gradOut, x, rstd, rows, cols, begin, end),
+    },
+  );
 }
 const ids = new Int32Array([3, 0, 3, 5, 1, 3]);
 const sizes: AttentionSizes = {
@@ -194,10 +230,10 @@ const key = floats(2 * 2 * 10 * 5, 2);
 const value = floats(key.length, 3);
 const attended = new Float32Array(query.length);
 const logSumExp = new Float32Array(2 * 4 * 6);
-k.attention(attended, logSumExp, query, key, value, sizes, 0.5, 0, 8);
+loops.kernels.attention(attended, logSumExp, query, key, value, sizes, 0.5, 0, 8);
 const targets = new Int32Array([1, 0, -100, 12, 5, -100, 3]);
 const lse = new Float32Array(rows);
-k.crossEntropy(new Float32Array(rows), lse, matrix, targets, rows, cols, -100, 0.1, 0, rows);
+loops.kernels.crossEntropy(new Float32Array(rows), lse, matrix, targets, rows, cols, -100, 0.1, 0, rows);
 const adam: AdamWScalars = {
   learningRate: 0.01,
   beta1: 0.9,
@@ -216,19 +252,19 @@ table.push(
     kernel: "scale",
     range: 91,
     outputs: [91],
-    run: ([out], begin, end) => k.scale(out as Float32Array, matrix, 0.3, begin, end),
+    run: (k, [out], begin, end) => k.scale(out as Float32Array, matrix, 0.3, begin, end),
   },
   {
     kernel: "sumSquares",
     range: 4,
     outputs: [[4, "float64"]],
-    run: ([out], begin, end) => k.sumSquares(out as Float64Array, long, long.length, begin, end),
+    run: (k, [out], begin, end) => k.sumSquares(out as Float64Array, long, long.length, begin, end),
   },
   {
     kernel: "layerNorm",
     range: rows,
     outputs: [rows * cols, rows, rows],
-    run: ([out, mean, rstd], begin, end) =>
+    run: (k, [out, mean, rstd], begin, end) =>
       k.layerNorm(
         out as Float32Array,
         mean as Float32Array,
@@ -247,79 +283,54 @@ table.push(
     kernel: "layerNormBackward",
     range: rows,
     outputs: [rows * cols],
-    run: ([out], begin, end) =>
+    run: (k, [out], begin, end) =>
       k.layerNormBackward(out as Float32Array, matrix2, matrix, weight, perRow, positive, rows, cols, begin, end),
-  },
-  {
-    kernel: "layerNormBackwardParameters",
-    range: cols,
-    outputs: [cols, cols],
-    run: ([w, b], begin, end) =>
-      k.layerNormBackwardParameters(
-        w as Float32Array,
-        b as Float32Array,
-        matrix2,
-        matrix,
-        perRow,
-        positive,
-        rows,
-        cols,
-        begin,
-        end,
-      ),
   },
   {
     kernel: "rmsNorm",
     range: rows,
     outputs: [rows * cols, rows],
-    run: ([out, rstd], begin, end) =>
+    run: (k, [out, rstd], begin, end) =>
       k.rmsNorm(out as Float32Array, rstd as Float32Array, matrix, weight, rows, cols, 1e-5, begin, end),
   },
   {
     kernel: "rmsNormBackward",
     range: rows,
     outputs: [rows * cols],
-    run: ([out], begin, end) =>
+    run: (k, [out], begin, end) =>
       k.rmsNormBackward(out as Float32Array, matrix2, matrix, weight, positive, rows, cols, begin, end),
-  },
-  {
-    kernel: "rmsNormBackwardParameters",
-    range: cols,
-    outputs: [cols],
-    run: ([w], begin, end) =>
-      k.rmsNormBackwardParameters(w as Float32Array, matrix2, matrix, positive, rows, cols, begin, end),
   },
   {
     kernel: "gather",
     range: 6,
     outputs: [6 * cols],
-    run: ([out], begin, end) => k.gather(out as Float32Array, matrix, ids, 6, cols, begin, end),
+    run: (k, [out], begin, end) => k.gather(out as Float32Array, matrix, ids, 6, cols, begin, end),
   },
   {
     kernel: "scatterAdd",
     range: rows,
     outputs: [rows * cols],
-    run: ([out], begin, end) => k.scatterAdd(out as Float32Array, matrix, ids, 6, rows, cols, begin, end),
+    run: (k, [out], begin, end) => k.scatterAdd(out as Float32Array, matrix, ids, 6, rows, cols, begin, end),
   },
   ...[0, 1].map((pairs): Case => ({
     kernel: "rotary",
     range: 5,
     outputs: [5 * 4 * 6],
-    run: ([out], begin, end) =>
+    run: (k, [out], begin, end) =>
       k.rotary(out as Float32Array, query, angles, angles, 5, 4, 6, pairs, 1 - pairs, begin, end),
   })),
   {
     kernel: "attention",
     range: 8,
     outputs: [query.length, 48],
-    run: ([out, kept], begin, end) =>
+    run: (k, [out, kept], begin, end) =>
       k.attention(out as Float32Array, kept as Float32Array, query, key, value, sizes, 0.5, begin, end),
   },
   {
     kernel: "attentionBackward",
     range: 4,
     outputs: [query.length, key.length, key.length],
-    run: ([gq, gk, gv], begin, end) =>
+    run: (k, [gq, gk, gv], begin, end) =>
       k.attentionBackward(
         gq as Float32Array,
         gk as Float32Array,
@@ -340,21 +351,21 @@ table.push(
     kernel: "crossEntropy",
     range: rows,
     outputs: [rows, rows],
-    run: ([losses, kept], begin, end) =>
+    run: (k, [losses, kept], begin, end) =>
       k.crossEntropy(losses as Float32Array, kept as Float32Array, matrix, targets, rows, cols, -100, 0.1, begin, end),
   },
   {
     kernel: "crossEntropyBackward",
     range: rows,
     outputs: [rows * cols],
-    run: ([out], begin, end) =>
+    run: (k, [out], begin, end) =>
       k.crossEntropyBackward(out as Float32Array, lse, matrix, targets, rows, cols, -100, 0.1, 0.25, begin, end),
   },
   {
     kernel: "adamW",
     range: 91,
     outputs: [91, 91, 91],
-    run: ([p, m, v], begin, end) =>
+    run: (k, [p, m, v], begin, end) =>
       k.adamW(
         p as Float32Array,
         m as Float32Array,
@@ -369,5 +380,3 @@ table.push(
       ),
   },
 );
-
-/** Marks what has not been written; no kernel produces it from the data above. */

@@ -60,7 +60,7 @@ describe("threads", () => {
 /** Node's workers, with another program in them. */
 function stubWorkers(change: (source: string) => string): void {
   const { getBuiltinModule } = process;
-  const real = getBuiltinModule.call(process, "node:worker_threads");
+  const real = getBuiltinModule.call(process, "node:worker_threads") as typeof import("node:worker_threads");
   class Changed extends real.Worker {
     constructor(source: string, options: object) {
       super(change(source), options);
