@@ -1,0 +1,190 @@
+/** What is compared: the cases, and the sides that take part in each. */
+import { randomTokens } from "../seeded.ts";
+import type { DecoderName, Work } from "./adapter.ts";
+import { DECODERS, decoderFiles } from "./files/decoder.ts";
+import { recipeFile } from "./files/recipe.ts";
+import { CACHE } from "./places.ts";
+
+/** Where a side runs: the Node that runs the benchmark, Node 24 from the registry, or the system's Python. */
+export type Runtime = "node" | "node24" | "python";
+
+/** What a side runs: heed, something else that runs where heed runs, or the machine's own code. */
+export type SideKind = "heed" | "javascript" | "native";
+
+/** One library, in one runtime, with so many threads. */
+export interface Side {
+  /** Unique, and what people read: "heed, Node 24, 2 threads". */
+  id: string;
+  library: string;
+  kind: SideKind;
+  /** The npm packages that it needs. */
+  packages: readonly string[];
+  runtime: Runtime;
+  threads: number;
+  /** A backend of the library, where it has several. */
+  variant?: string;
+  /** Takes minutes even for a quick look, which leaves it out. */
+  slow?: true;
+}
+
+/** Units of rates, and how much of a case's amount each counts. */
+export const UNITS = { "GFLOP/s": 1e9, "tokens/s": 1, "steps/s": 1 } as const;
+
+/** A piece of work and who does it. */
+export interface Case {
+  subject: "matmul" | "decoder" | "training";
+  /** Begins with the subject. */
+  name: string;
+  /** Cases of a group share the processes of their sides. */
+  group: string;
+  unit: keyof typeof UNITS;
+  /** Operations, tokens or steps of one run. */
+  amount: number;
+  /** The greatest difference of results, as a share of the greatest magnitude. */
+  tolerance: number;
+  /** Whether the chart shows it. */
+  headline: boolean;
+  sides: readonly Side[];
+  /** Makes the files that the work needs, and says what to do. */
+  work(): Work | Promise<Work>;
+}
+
+const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = {
+  node: `Node ${process.versions.node.split(".")[0]}`,
+  node24: "Node 24",
+  python: "Python",
+};
+
+const NATIVE = new Set(["onnxruntime-node", "node-llama-cpp", "pytorch"]);
+
+function side(library: string, runtime: Runtime, threads: number, variant?: string): Side {
+  const name = variant === undefined ? library : `${library} ${variant}`;
+  const packages: Readonly<Record<string, readonly string[]>> = {
+    heed: [],
+    pytorch: [],
+    tfjs: ["@tensorflow/tfjs", ...(variant === "wasm" ? ["@tensorflow/tfjs-backend-wasm"] : [])],
+    "jax-js": ["@jax-js/jax"],
+  };
+  return {
+    id: `${name}, ${RUNTIME_NAMES[runtime]}, ${threads} thread${threads === 1 ? "" : "s"}`,
+    library,
+    kind: library === "heed" ? "heed" : NATIVE.has(library) ? "native" : "javascript",
+    packages: packages[library] ?? [library],
+    runtime,
+    threads,
+    ...(variant !== undefined && { variant }),
+  };
+}
+
+/** heed as it chooses for itself. The first side of every case: the others are compared with it. */
+function heedSides(): Side[] {
+  // On a Node that already has relaxed SIMD, the second one would be the same again.
+  const runtimes: Runtime[] = Number(process.versions.node.split(".")[0]) >= 24 ? ["node"] : ["node", "node24"];
+  return runtimes.flatMap((runtime) => [1, 2].map((threads) => side("heed", runtime, threads)));
+}
+
+function ortSides(): Side[] {
+  return [
+    ...(["node", "node24"] as const).flatMap((runtime) =>
+      [1, 2].map((threads) => side("onnxruntime-web", runtime, threads)),
+    ),
+    ...[1, 2].map((threads) => side("onnxruntime-node", "node", threads)),
+  ];
+}
+
+/** It takes relaxed SIMD where it is, and has one thread in Node. */
+function jaxSides(): Side[] {
+  return (["node", "node24"] as const).map((runtime) => side("jax-js", runtime, 1));
+}
+
+/** js-pytorch needs seconds for more. */
+const LARGEST_FOR_JS_PYTORCH = 256;
+
+function matmulCase(size: number): Case {
+  return {
+    subject: "matmul",
+    name: `matmul ${size}³`,
+    group: "matmul",
+    unit: "GFLOP/s",
+    amount: 2 * size ** 3,
+    tolerance: 1e-5,
+    headline: size === 768,
+    sides: [
+      ...heedSides(),
+      side("heed", "node", 1, "loops"),
+      ...ortSides(),
+      side("tfjs", "node", 1, "wasm"),
+      side("tfjs", "node", 1, "cpu"),
+      ...jaxSides(),
+      ...(size <= LARGEST_FOR_JS_PYTORCH ? [side("js-pytorch", "node", 1)] : []),
+    ],
+    work: () => ({ kind: "matmul", size }),
+  };
+}
+
+/** Tokens of the prompts, and tokens to write. */
+const PREFILL_TOKENS = 256;
+const PROMPT_TOKENS = 16;
+const NEW_TOKENS = 24;
+
+function decoderSides(): Side[] {
+  return [...heedSides(), ...ortSides(), ...[1, 2].map((threads) => side("node-llama-cpp", "node", threads))];
+}
+
+function decoderCases(model: DecoderName): Case[] {
+  const shared = {
+    subject: "decoder",
+    group: `decoder ${model}`,
+    unit: "tokens/s",
+    tolerance: 1e-4,
+    headline: true,
+    sides: decoderSides(),
+  } as const;
+  const prompt = (length: number): number[] => randomTokens(length, DECODERS[model].vocabSize, 2);
+  return [
+    {
+      ...shared,
+      name: `decoder ${model} prefill ${PREFILL_TOKENS} tokens`,
+      amount: PREFILL_TOKENS,
+      work: () => ({ kind: "prefill", model, files: decoderFiles(model, CACHE), tokens: prompt(PREFILL_TOKENS) }),
+    },
+    {
+      ...shared,
+      name: `decoder ${model} decode ${NEW_TOKENS} tokens after ${PROMPT_TOKENS}`,
+      amount: NEW_TOKENS,
+      work: () => ({
+        kind: "decode",
+        model,
+        files: decoderFiles(model, CACHE),
+        prompt: prompt(PROMPT_TOKENS),
+        newTokens: NEW_TOKENS,
+      }),
+    },
+  ];
+}
+
+function trainingCase(): Case {
+  return {
+    subject: "training",
+    name: "training step of nanoGPT's CPU recipe",
+    group: "training",
+    unit: "steps/s",
+    amount: 1,
+    tolerance: 1e-4,
+    headline: true,
+    sides: [
+      ...heedSides(),
+      ...[1, 2].map((threads) => side("pytorch", "python", threads)),
+      ...jaxSides(),
+      side("tfjs", "node", 1, "wasm"),
+      { ...side("tfjs", "node", 1, "cpu"), slow: true },
+      { ...side("js-pytorch", "node", 1), slow: true },
+    ],
+    work: () => ({ kind: "training", recipe: recipeFile(CACHE), checkedSteps: 3 }),
+  };
+}
+
+/** Every case. */
+export function allCases(): Case[] {
+  return [...[256, 512, 768, 1024].map(matmulCase), ...decoderCases("15M"), ...decoderCases("110M"), trainingCase()];
+}

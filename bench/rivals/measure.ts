@@ -1,0 +1,220 @@
+/**
+ * One case: every side prepares it, results are compared, and then the sides take turns, round after round, so that whatever else
+ * the machine does hits all of them alike.
+ */
+import { setTimeout } from "node:timers/promises";
+import { summarize } from "../statistics.ts";
+import type { Summary } from "../statistics.ts";
+import type { Check } from "./adapter.ts";
+import { UNITS } from "./cases.ts";
+import type { Case, Side } from "./cases.ts";
+import { compareChecks, compareTimes } from "./compare.ts";
+import type { Ratio } from "./compare.ts";
+import type { SideProcess } from "./side-process.ts";
+
+/** How long to measure. */
+export interface Settings {
+  rounds: number;
+  /** Milliseconds of one side in one round. */
+  roundMs: number;
+  /** Runs of one side in one round, at least. */
+  minRuns: number;
+  /** Milliseconds before the first round. */
+  warmupMs: number;
+  /** A side that has taken so many milliseconds in its rounds sits out the others, once it has been in `FEW_ROUNDS`. */
+  maxSideMs: number;
+}
+
+/** Settings of a full run. */
+export const FULL: Settings = { rounds: 9, roundMs: 250, minRuns: 2, warmupMs: 500, maxSideMs: 15_000 };
+
+/** Settings of `--quick`. */
+export const QUICK: Settings = { rounds: 2, roundMs: 30, minRuns: 1, warmupMs: 30, maxSideMs: 500 };
+
+/** Rounds of the slowest sides. */
+const FEW_ROUNDS = 1;
+
+/** A side whose run takes longer is warm from the check, and runs once in a round. */
+const SLOW_MS = 2000;
+
+/** Milliseconds between two sides: threads of some libraries spin for a while after their work. */
+const PAUSE_MS = 60;
+
+/** Milliseconds after which a side that does not answer is given up. */
+const PATIENCE_MS = 300_000;
+
+/** What became of a side. */
+export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | "runtime" | "threads"> {
+  /** The side's id. */
+  side: string;
+  status: "measured" | "differs" | "failed" | "absent";
+  /** Why it was not measured. */
+  reason?: string;
+  /** What the side says about itself. */
+  version?: string;
+  backend?: string;
+  details?: object;
+  note?: string;
+  /** Why only the work is the same and not the numbers, where that is so. */
+  sameWorkOnly?: string;
+  /** The greatest difference from heed's results, as a share of the greatest magnitude. */
+  difference?: number;
+  /** Milliseconds of one run, round by round: the median of each round. */
+  roundsMs?: number[];
+  ms?: Summary;
+  /** Work per second. */
+  rate?: number;
+  /** heed with as many threads, in the same runtime where heed runs there, over this side. */
+  heedFaster?: Ratio & { heed: string };
+  /** This side over itself with one thread. */
+  overOneThread?: Ratio;
+}
+
+/** What became of a case. */
+export interface CaseResult extends Pick<Case, "subject" | "name" | "unit" | "amount" | "tolerance" | "headline"> {
+  sides: SideResult[];
+}
+
+/** Whom one can ask. */
+export type Conversation = Pick<SideProcess, "ask">;
+
+/** Opens sides, or says why it cannot. */
+export interface SideSource {
+  open(side: Side): Promise<Conversation>;
+}
+
+interface Contestant {
+  side: Side;
+  process: Conversation;
+  result: SideResult;
+  /** Medians of rounds. */
+  times: number[];
+  /** Milliseconds of the last run, or what the check says about them: never more than preparing took. */
+  lastMs: number;
+  spentMs: number;
+}
+
+/** Measures a case. `onProgress` hears what is going on. */
+export async function measureCase(
+  each: Case,
+  settings: Settings,
+  source: SideSource,
+  onProgress: (what: string) => void,
+): Promise<CaseResult> {
+  const { subject, name, unit, amount, tolerance, headline } = each;
+  const contestants: Contestant[] = [];
+  const results: SideResult[] = [];
+  const work = await each.work();
+  let expected: Check | undefined;
+  for (const side of each.sides) {
+    onProgress(`${name}: preparing ${side.id}`);
+    const { id, library, kind, variant, runtime, threads } = side;
+    const result: SideResult = { side: id, library, kind, variant, runtime, threads, status: "measured" };
+    results.push(result);
+    const process = await source.open(side).catch((error: Error) => {
+      Object.assign(result, { status: "absent", reason: error.message });
+      return undefined;
+    });
+    if (process === undefined) continue;
+    try {
+      const started = performance.now();
+      const { check, description, ...rest } = await process.ask({ op: "prepare", work }, PATIENCE_MS);
+      const lastMs = performance.now() - started;
+      Object.assign(result, description, rest);
+      expected ??= check;
+      if (result.sameWorkOnly === undefined) judge(result, expected, check, tolerance);
+      if (result.status === "measured") contestants.push({ side, process, result, times: [], lastMs, spentMs: 0 });
+      else await process.ask({ op: "release" }, PATIENCE_MS);
+    } catch (error) {
+      fail(result, error);
+    }
+  }
+  await takeTurns(name, contestants, settings, onProgress);
+  summarizeTimes(each, contestants);
+  return { subject, name, unit, amount, tolerance, headline, sides: results };
+}
+
+function fail(result: SideResult, error: unknown): void {
+  Object.assign(result, { status: "failed", reason: error instanceof Error ? error.message : String(error) });
+}
+
+function judge(result: SideResult, expected: Check, actual: Check, tolerance: number): void {
+  const { difference, problem } = compareChecks(expected, actual, tolerance);
+  result.difference = difference;
+  if (problem !== undefined) Object.assign(result, { status: "differs", reason: problem });
+}
+
+async function takeTurns(
+  name: string,
+  contestants: readonly Contestant[],
+  settings: Settings,
+  onProgress: (what: string) => void,
+): Promise<void> {
+  const { rounds, maxSideMs } = settings;
+  for (let round = 0; round <= rounds; round++) {
+    for (const each of contestants) {
+      const isDone = each.spentMs > maxSideMs && each.times.length >= FEW_ROUNDS;
+      if (each.result.status !== "measured" || isDone) continue;
+      onProgress(`${name}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${each.side.id}`);
+      await setTimeout(PAUSE_MS);
+      try {
+        if (round === 0) await warmUp(each, settings);
+        else await takeTurn(each, settings);
+      } catch (error) {
+        fail(each.result, error);
+      }
+    }
+  }
+  for (const { process, result } of contestants)
+    await process.ask({ op: "release" }, PATIENCE_MS).catch((error: unknown) => fail(result, error));
+}
+
+/** Lets the engine see what there is to do. What took long to prepare has shown it already, or is too slow to care. */
+async function warmUp(each: Contestant, { warmupMs }: Settings): Promise<void> {
+  if (each.lastMs > 10 * SLOW_MS) return;
+  const { times } = await each.process.ask({ op: "round", ms: warmupMs, minRuns: 1, warmUp: false }, PATIENCE_MS);
+  each.lastMs = times[times.length - 1];
+}
+
+async function takeTurn(each: Contestant, { roundMs, minRuns }: Settings): Promise<void> {
+  const isSlow = each.lastMs > SLOW_MS;
+  const request = {
+    op: "round",
+    ms: roundMs,
+    minRuns: isSlow ? 1 : minRuns,
+    warmUp: each.lastMs < roundMs / 2,
+  } as const;
+  const { times } = await each.process.ask(request, PATIENCE_MS);
+  each.lastMs = times[times.length - 1];
+  each.spentMs += times.reduce((sum, time) => sum + time, 0);
+  each.times.push(summarize(times).median);
+}
+
+function summarizeTimes({ unit, amount }: Case, contestants: readonly Contestant[]): void {
+  const measured = contestants.filter(({ result }) => result.status === "measured");
+  for (const { side, result, times } of measured) {
+    result.roundsMs = times;
+    result.ms = summarize(times);
+    result.rate = amount / UNITS[unit] / (result.ms.median / 1000);
+    const heed = counterpart(side, measured);
+    if (heed !== undefined) result.heedFaster = { heed: heed.side.id, ...compareTimes(heed.times, times) };
+    const alone = measured.find(
+      (other) =>
+        side.threads > 1 &&
+        other.side.threads === 1 &&
+        other.side.library === side.library &&
+        other.side.runtime === side.runtime &&
+        other.side.variant === side.variant,
+    );
+    if (alone !== undefined) result.overOneThread = compareTimes(times, alone.times);
+  }
+}
+
+/** The heed that a rival is compared with: as many threads, and the same Node if heed runs on it. */
+function counterpart(side: Side, all: readonly Contestant[]): Contestant | undefined {
+  if (side.library === "heed") return undefined;
+  const heeds = all.filter(
+    (other) => other.side.library === "heed" && other.side.variant === undefined && other.side.threads === side.threads,
+  );
+  return heeds.find((other) => other.side.runtime === side.runtime) ?? heeds[0];
+}
