@@ -1,13 +1,15 @@
 /** A language model is a plain object of two parts: what one function makes of it, every other takes. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { BPETokenizer, Transformer, generate, loadModel, nextTokens, saveModel, score, train } from "heed";
+import { BPETokenizer, Transformer, backend, generate, loadModel, nextTokens, saveModel, score, train } from "heed";
 import type { LanguageModel } from "heed";
 import { PINNED, runPinnedTraining } from "./pinned-training.ts";
 
 const text = "the ship sailed on the sea. the sea was calm. the ship came home. ".repeat(12);
 
 it("the same seed gives the same digits as in every other runtime", async () => {
+  backend.use("loops");
   expect(await runPinnedTraining()).toEqual(PINNED);
+  backend.use("auto");
 });
 
 describe("a model and its tokenizer, from nothing", () => {

@@ -263,14 +263,17 @@ const matrices: KernelCase[] = [
 
 const matrix = { rows: upTo(9), cols: wide() };
 /**
- * Rows of logits; in some of them -Infinity, in the first of them perhaps nothing else, or NaN, or in each of them one that
- * is so great that it has to be found.
+ * Rows of logits; in some of them -Infinity, in the first of them perhaps nothing else, or NaN, and Infinity in the second; or
+ * in each of them one that is so great that it has to be found.
  */
 const logits = (draw: Draw, rows: number, cols: number, flavour: number): Float32Array => {
   const data = draw.floats(rows * cols, 8);
   if (flavour > 0 && flavour < 4) draw.sprinkle(data, -Infinity, 3);
   if (flavour === 2) data.fill(-Infinity, 0, cols);
-  if (flavour === 3) data.fill(NaN, 0, Math.min(1, cols));
+  if (flavour === 3) {
+    data.fill(NaN, 0, Math.min(1, cols));
+    data.fill(Infinity, cols, cols + Math.min(1, cols));
+  }
   if (flavour === 4 && cols > 0) draw.integers(rows, cols).forEach((column, row) => (data[row * cols + column] = 150));
   return data;
 };

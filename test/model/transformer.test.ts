@@ -1,5 +1,6 @@
 /** The transformer: its parameters, its options, its errors. */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { backend } from "../../src/backend/current.ts";
 import { ConfigError, DisposedError, ShapeError } from "../../src/errors.ts";
 import { checkVocabulary, Transformer } from "../../src/model/transformer.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
@@ -10,6 +11,8 @@ import { slice } from "../../src/ops/layout.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { expectError } from "../expect-error.ts";
 import { GPT2, LLAMA, randomModel, randomTokens } from "./models.ts";
+
+afterEach(() => backend.use("auto"));
 
 const families: [string, ModelConfig][] = [
   ["GPT-2", GPT2],
@@ -162,6 +165,7 @@ describe("forward", () => {
   });
 
   it.each(families)("of a %s with lastOnly gives the last row", (_, config) => {
+    backend.use("loops"); // whose sums have the same order whatever the number of rows
     const model = randomModel(config);
     const tokens = randomTokens(3, 9, 23);
     const last = model.forward(tokens, { lastOnly: true });

@@ -1,6 +1,7 @@
 /** Attention against the formula, written with loops. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { backend } from "../../src/backend/current.ts";
 import { ConfigError, ShapeError } from "../../src/errors.ts";
 import { Random } from "../../src/random.ts";
 import { attention, attentionMaps } from "../../src/ops/attention.ts";
@@ -13,6 +14,8 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { distance } from "../golden.ts";
 import { expectError } from "../expect-error.ts";
 import { length } from "../random-cases.ts";
+
+afterEach(() => backend.use("auto"));
 
 interface Drawn {
   q: Tensor;
@@ -90,6 +93,7 @@ describe("attention", () => {
   });
 
   it("of the last queries over all keys equals the last rows of attention over everything", () => {
+    backend.use("loops"); // whose sums have the same order whatever the number of rows
     const random = new Random(2);
     const [q, k, v] = [0, 1, 2].map(() => randn([2, 3, 7, 4], random));
     const whole = attention(q, k, v);

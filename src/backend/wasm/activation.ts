@@ -6,7 +6,8 @@
  */
 import type { Kernels, UnaryBackwardKernel, UnaryKernel } from "../backend.ts";
 import { f32x4, v128 } from "./assembler.ts";
-import type { FunctionBody, V128 } from "./assembler.ts";
+import type { V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import type { Assembly } from "./kernel.ts";
 import { constants, exp, exp2, polynomial, tanh } from "./math.ts";
 import { unary, unaryBackward } from "./unary.ts";

@@ -7,18 +7,36 @@
  * Opcodes: WebAssembly Core Specification 2.0, section 5.4; relaxed SIMD and threads from their proposals.
  */
 
+import { HeedError } from "../../errors.ts";
+
 /** What a piece of code leaves on the stack. */
 export type ValueType = "i32" | "f32" | "f64" | "v128";
+
+/** Bytes, in lists within lists: putting code together copies nothing, and `flatten` makes one list at the end. */
+export type Bytes = readonly (number | Bytes)[];
+
+/** Appends all bytes, in order. */
+export function flatten(bytes: Bytes, into: number[] = []): number[] {
+  for (const part of bytes) {
+    if (typeof part === "number") into.push(part);
+    else flatten(part, into);
+  }
+  return into;
+}
 
 /** A piece of code and the type of its result. */
 export interface Code<T extends ValueType | "void"> {
   readonly type: T;
-  readonly bytes: readonly number[];
+  readonly bytes: Bytes;
 }
 
+/** A 32-bit integer. */
 export type I32 = Code<"i32">;
+/** A 32-bit float. */
 export type F32 = Code<"f32">;
+/** A 64-bit float. */
 export type F64 = Code<"f64">;
+/** 128 bits. */
 export type V128 = Code<"v128">;
 /** An instruction without a result, to be given to `FunctionBody.do`. */
 export type Statement = Code<"void">;
@@ -41,13 +59,16 @@ function join<T extends ValueType | "void">(
   type: T,
   expected: readonly ValueType[],
   operands: readonly Code<ValueType>[],
-  instruction: readonly number[],
+  instruction: Bytes,
 ): Code<T> {
-  operands.forEach((operand, i) => {
-    if (operand.type !== expected[i])
-      throw new TypeError(`assembler: operand ${i} must be ${expected[i]}, got ${operand.type}`);
-  });
-  return { type, bytes: [...operands.flatMap(({ bytes }) => bytes), ...instruction] };
+  const bytes: Bytes[] = [];
+  for (let i = 0; i < expected.length; i++) {
+    if (operands[i].type !== expected[i])
+      throw new HeedError("assembler", `assembler: operand ${i} must be ${expected[i]}, got ${operands[i].type}`);
+    bytes.push(operands[i].bytes);
+  }
+  bytes.push(instruction);
+  return { type, bytes };
 }
 
 // Tables of opcodes by name. Vector instructions have the prefix 0xfd, which `VECTOR` stands for, atomic ones 0xfe.
@@ -352,109 +373,6 @@ export interface Local<T extends ValueType> extends Code<T> {
 /** condition ≠ 0 ? x : y, both computed. */
 export function select<T extends ValueType>(condition: I32, x: Code<T>, y: Code<T>): Code<T> {
   return join(x.type, [x.type, x.type, "i32"], [x, y, condition], x.type === "v128" ? [0x1c, 1, 0x7b] : [0x1b]);
-}
-
-/** The body of a function under construction. */
-export class FunctionBody {
-  readonly #parameters: number;
-  readonly #locals: ValueType[] = [];
-  readonly #constants = new Map<string, Local<"v128">>();
-  readonly #code: number[] = [];
-
-  /** @param parameters the number of parameters, which are the first locals */
-  constructor(parameters: number) {
-    this.#parameters = parameters;
-  }
-
-  /** A new local variable with a value. */
-  let<T extends ValueType>(value: Code<T>): Local<T> {
-    const local = this.local(value.type);
-    this.set(local, value);
-    return local;
-  }
-
-  /** A new local variable, zero where the function begins. Code in a loop must not rely on that. */
-  local<T extends ValueType>(type: T): Local<T> {
-    this.#locals.push(type);
-    return localAt(type, this.#parameters + this.#locals.length - 1);
-  }
-
-  /**
-   * A vector constant, put into a local variable where the function begins: some engines assemble a constant anew in every
-   * round of a loop, which takes longer than the arithmetic.
-   */
-  constant(value: V128): V128 {
-    const key = value.bytes.join();
-    const local = this.#constants.get(key) ?? this.local("v128");
-    this.#constants.set(key, local);
-    return local;
-  }
-
-  /** local = value */
-  set<T extends ValueType>(local: Local<T>, value: Code<T>): void {
-    if (local.type !== value.type)
-      throw new TypeError(`assembler: the local is ${local.type}, the value ${value.type}`);
-    this.#emit([...value.bytes, 0x21, ...unsigned(local.index)]);
-  }
-
-  /** local += amount */
-  increase(local: Local<"i32">, amount: I32 | number): void {
-    this.set(local, i32.add(local, typeof amount === "number" ? i32.const(amount) : amount));
-  }
-
-  /** Instructions without a result: stores and calls. */
-  do(...statements: readonly Statement[]): void {
-    for (const { type, bytes } of statements) {
-      if (type !== "void")
-        throw new TypeError(`assembler: a statement must leave nothing, this leaves ${type as string}`);
-      this.#emit(bytes);
-    }
-  }
-
-  /** Instructions whose result is not wanted. */
-  drop(code: I32): void {
-    this.#emit([...code.bytes, 0x1a]);
-  }
-
-  /** if (condition) then() else otherwise() */
-  if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.#emit([...condition.bytes, 0x04, 0x40]);
-    then();
-    if (otherwise !== undefined) {
-      this.#emit([0x05]);
-      otherwise();
-    }
-    this.#emit([0x0b]);
-  }
-
-  /** while (condition) body() */
-  while(condition: I32, body: () => void): void {
-    this.if(condition, () => {
-      this.#emit([0x03, 0x40]); // loop
-      body();
-      this.#emit([...condition.bytes, 0x0d, 0, 0x0b]); // br_if to its head, end
-    });
-  }
-
-  /** for (; local < end; local += step) body(), unsigned. */
-  for(local: Local<"i32">, end: I32, step: I32 | number, body: () => void): void {
-    this.while(i32.lt_u(local, end), () => {
-      body();
-      this.increase(local, step);
-    });
-  }
-
-  /** The finished body in the form of the code section (5.5.13). */
-  encode(): number[] {
-    const locals = this.#locals.flatMap((type) => [1, TYPE_BYTES[type]]);
-    const constants = [...this.#constants].flatMap(([key, { index }]) => [...key.split(",").map(Number), 0x21, ...unsigned(index)]);
-    const body = [...unsigned(this.#locals.length), ...locals, ...constants, ...this.#code, 0x0b];
-    return [...unsigned(body.length), ...body];
-  }
-
-  #emit(bytes: readonly number[]): void {
-    for (const byte of bytes) this.#code.push(byte);
-  }
 }
 
 /** The local variable at `index`. */

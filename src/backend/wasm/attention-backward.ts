@@ -7,7 +7,8 @@
 import type { Kernels } from "../backend.ts";
 import { addUnpackRows, firstVisible, packPanels, padded, partition } from "./attention.ts";
 import { f32x4, i32, i32x4, v128 } from "./assembler.ts";
-import type { F32, FunctionBody, I32, Local } from "./assembler.ts";
+import type { F32, I32, Local } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import { atMost, bytes, element } from "./kernel.ts";
 import type { Arithmetic, Assembly, KernelCall, KernelLocals } from "./kernel.ts";
 import { exp } from "./math.ts";

@@ -6,7 +6,8 @@
  * back the kernels that call them.
  */
 import { f32, f32x4, i32, i32x4, select, v128 } from "./assembler.ts";
-import type { FunctionBody, I32, Local, Statement, V128, ValueType } from "./assembler.ts";
+import type { I32, Local, Statement, V128, ValueType } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import type { LinearMemory } from "./memory.ts";
 import { ModuleBuilder, threadIndex } from "./module.ts";
 import type { ModuleFunction } from "./module.ts";

@@ -1,7 +1,8 @@
 /** Kernels that only move numbers: repeat, transpose, copy, gather, scatter; see loops/layout.ts. */
 import type { Kernels } from "../backend.ts";
 import { f32x4, i32, i32x4, select, v128 } from "./assembler.ts";
-import type { FunctionBody, I32, Local, V128 } from "./assembler.ts";
+import type { I32, Local, V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import { eachBlock, eachElement, element } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 import type { ModuleFunction } from "./module.ts";

@@ -7,7 +7,8 @@
  * everywhere. Errors are in units in the last place (ulp), 0.5 being perfect rounding; the tests assert every bound.
  */
 import { f32x4, f64x2, i32, i32x4, v128 } from "./assembler.ts";
-import type { FunctionBody, Local, V128 } from "./assembler.ts";
+import type { Local, V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 
 const { abs, add, div, eq, gt, lt, mul, pmax, pmin, sub } = f32x4;
 const { shuffle } = i32x4;

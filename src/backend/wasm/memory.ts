@@ -7,6 +7,7 @@
  * array that it has just asked for, and between operations pinned arrays are looked up again through their `Block`. What
  * does not fit meanwhile is lent as an ordinary array.
  */
+import { DisposedError } from "../../errors.ts";
 import type { ArrayMemory, Block } from "../backend.ts";
 
 const PAGE = 65536;
@@ -264,7 +265,7 @@ class PinnedBlock implements Block {
   }
 
   get data(): Float32Array {
-    if (this.#array === null) throw new TypeError("Block: read after release");
+    if (this.#array === null) throw new DisposedError("Block: read after release");
     return this.#array.length === this.#size ? this.#array : this.#view();
   }
 
@@ -287,12 +288,14 @@ class PinnedBlock implements Block {
 /** The largest memory that the engine grants, empty for now. */
 function createMemory(shared: boolean, most: number): WebAssembly.Memory {
   if (!shared) return new WebAssembly.Memory({ initial: 1, maximum: most });
+  let refusal: unknown;
   for (const maximum of MAXIMUM_PAGES) {
     try {
       return new WebAssembly.Memory({ initial: 1, maximum: Math.min(maximum, most), shared });
     } catch (error) {
+      refusal = error;
       if (!(error instanceof RangeError)) throw error;
     }
   }
-  throw new RangeError("no shared memory of 256 MiB is to be had");
+  throw refusal;
 }

@@ -1,6 +1,8 @@
 /** A WebAssembly module under construction: functions in, bytes out (Core Specification 2.0, section 5.5). */
-import { FunctionBody, TYPE_BYTES, localAt, unsigned } from "./assembler.ts";
-import type { Code, I32, Local, Statement, ValueType } from "./assembler.ts";
+import { HeedError } from "../../errors.ts";
+import { TYPE_BYTES, flatten, localAt, unsigned } from "./assembler.ts";
+import { FunctionBody } from "./function-body.ts";
+import type { Bytes, Code, I32, Local, Statement, ValueType } from "./assembler.ts";
 
 /** The code of parameters, in the order of their types. */
 type Parameters<P extends readonly ValueType[]> = { [I in keyof P]: Local<P[I]> };
@@ -14,9 +16,12 @@ export interface ModuleFunction<P extends readonly ValueType[]> {
   readonly index: number;
 }
 
-const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
-const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
-const text = (value: string): number[] => vector([...new TextEncoder().encode(value)].map((byte) => [byte]));
+const vector = (items: Bytes): Bytes => [unsigned(items.length), items];
+const text = (value: string): Bytes => vector([...new TextEncoder().encode(value)]);
+const section = (id: number, ...content: Bytes): Bytes => {
+  const bytes = flatten(content);
+  return [id, unsigned(bytes.length), bytes];
+};
 
 /**
  * Functions without results over one imported memory, all in one table, so that a thread can be told by number what to run.
@@ -50,17 +55,18 @@ export class ModuleBuilder {
     const call = (...args: Arguments<P>): Statement => {
       const given = args as readonly Code<ValueType>[];
       if (given.length !== parameters.length || given.some(({ type }, i) => type !== parameters[i]))
-        throw new TypeError(
+        throw new HeedError(
+          "assembler",
           `assembler: ${name} takes (${parameters.join(", ")}), got (${given.map(({ type }) => type).join(", ")})`,
         );
-      return { type: "void", bytes: [...given.flatMap(({ bytes }) => bytes), 0x10, ...unsigned(index)] };
+      return { type: "void", bytes: [given.map(({ bytes }) => bytes), 0x10, unsigned(index)] };
     };
     return Object.assign(call, { index });
   }
 
   /** The number of the type of functions with these parameters. */
   typeIndex(parameters: readonly ValueType[]): number {
-    const type = [0x60, ...vector(parameters.map((type) => [TYPE_BYTES[type]])), 0];
+    const type = flatten([0x60, vector(parameters.map((each) => TYPE_BYTES[each])), 0]);
     const known = this.#types.findIndex((other) => other.join() === type.join());
     return known >= 0 ? known : this.#types.push(type) - 1;
   }
@@ -70,25 +76,27 @@ export class ModuleBuilder {
     const given = [...(args as readonly Code<ValueType>[]), place];
     return {
       type: "void",
-      bytes: [...given.flatMap(({ bytes }) => bytes), 0x11, ...unsigned(this.typeIndex(parameters)), 0],
+      bytes: [given.map(({ bytes }) => bytes), 0x11, unsigned(this.typeIndex(parameters)), 0],
     };
   }
 
   /** The module as bytes, for a memory that is shared between threads or not. */
   encode(shared: boolean): Uint8Array<ArrayBuffer> {
-    const limits = shared ? [0x03, 0, ...unsigned(65536)] : [0x00, 0];
+    const limits = shared ? [0x03, 0, unsigned(65536)] : [0x00, 0];
     const count = unsigned(this.#functions.length);
-    return Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
-      ...section(1, vector(this.#types)),
-      ...section(2, vector([[...text("heed"), ...text("memory"), 0x02, ...limits]])),
-      ...section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
-      ...section(4, vector([[0x70, 0x00, ...count]])),
-      ...section(6, vector([[0x7f, 0x01, 0x41, 0x00, 0x0b]])),
-      ...section(7, vector(this.#exports.map(({ name, index }) => [...text(name), 0x00, ...unsigned(index)]))),
-      ...section(9, vector([[0x00, 0x41, 0x00, 0x0b, ...vector(this.#functions.map((_, i) => unsigned(i)))]])),
-      ...section(10, vector(this.#functions.map(({ code }) => code))),
-    ]);
+    return Uint8Array.from(
+      flatten([
+        [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
+        section(1, vector(this.#types)),
+        section(2, vector([[text("heed"), text("memory"), 0x02, limits]])),
+        section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
+        section(4, vector([[0x70, 0x00, count]])),
+        section(6, vector([[0x7f, 0x01, 0x41, 0x00, 0x0b]])),
+        section(7, vector(this.#exports.map(({ name, index }) => [text(name), 0x00, unsigned(index)]))),
+        section(9, vector([[0x00, 0x41, 0x00, 0x0b, vector(this.#functions.map((_, i) => unsigned(i)))]])),
+        section(10, vector(this.#functions.map(({ code }) => code))),
+      ]),
+    );
   }
 }
 
@@ -96,4 +104,4 @@ export class ModuleBuilder {
 export const threadIndex: I32 = { type: "i32", bytes: [0x23, 0] };
 
 /** Sets the number of the thread that runs. */
-export const setThreadIndex = (value: I32): Statement => ({ type: "void", bytes: [...value.bytes, 0x24, 0] });
+export const setThreadIndex = (value: I32): Statement => ({ type: "void", bytes: [value.bytes, 0x24, 0] });

@@ -4,7 +4,8 @@
  */
 import type { Kernels } from "../backend.ts";
 import { f32, f32x4, f64, f64x2, i32, select, v128 } from "./assembler.ts";
-import type { F64, FunctionBody, I32, Local, V128 } from "./assembler.ts";
+import type { F64, I32, Local, V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import { eachBlock, eachElement, element } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 import { doubleSums } from "./reduce.ts";

@@ -9,7 +9,8 @@
  * in a tile: tiles do not show in the bits.
  */
 import { f32, f32x4, i32, i32x4, v128 } from "./assembler.ts";
-import type { FunctionBody, I32, Local, V128 } from "./assembler.ts";
+import type { I32, Local, V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import type { Assembly } from "./kernel.ts";
 import type { ModuleFunction } from "./module.ts";
 

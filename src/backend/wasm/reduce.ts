@@ -2,7 +2,8 @@
 import { SUM_CHUNK } from "../backend.ts";
 import type { Kernels } from "../backend.ts";
 import { f32, f32x4, f64, f64x2, i32, i32x4, select, v128 } from "./assembler.ts";
-import type { FunctionBody, I32, Local, V128 } from "./assembler.ts";
+import type { I32, Local, V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import { acrossLanes, eachBlock, eachElement, element } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 

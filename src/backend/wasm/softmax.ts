@@ -4,10 +4,12 @@
  */
 import type { Kernels, RowBackwardKernel, RowKernel } from "../backend.ts";
 import { f32, f32x4, f64, f64x2, i32, i32x4, v128 } from "./assembler.ts";
-import type { F64, FunctionBody, I32, Local, V128 } from "./assembler.ts";
+import type { F64, I32, Local, V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import { acrossLanes, atMost, bytes, eachBlock, eachElement, element } from "./kernel.ts";
 import type { Assembly, Lanes } from "./kernel.ts";
 import { exp, log } from "./math.ts";
+import { doubleSums } from "./reduce.ts";
 
 /** Rough work of one exponential, in additions. */
 export const EXP_COST = 10;
@@ -144,9 +146,12 @@ export function softmaxKernels(
       );
     }),
     softmaxBackward: backward(assembly, "softmaxBackward", (f, to, grad, saved, cols) => {
-      const dot = f.let(spread(sumOver(f, cols, [grad, saved], ({ load }, g, y) => f32x4.mul(load(g), load(y)))));
+      const [dot] = doubleSums(f, cols, [grad, saved], 1, (g, y) => [f64x2.mul(g, y)]);
+      // In two parts: where one probability is nearly 1, the gradient is a small difference between it and the sum.
+      const high = f.let(spread(dot));
+      const low = f.let(spread(f64.sub(dot, f64.promote_f32(f32x4.extract_lane(high, 0)))));
       eachColumn(f, cols, [to, grad, saved], ({ load, store }, gradX, g, y) =>
-        f.do(store(gradX, f32x4.mul(load(y), f32x4.sub(load(g), dot)))),
+        f.do(store(gradX, f32x4.mul(load(y), f32x4.sub(f32x4.sub(load(g), high), low)))),
       );
     }),
     logSoftmaxBackward: backward(assembly, "logSoftmaxBackward", (f, to, grad, saved, cols) => {

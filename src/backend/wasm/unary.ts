@@ -1,7 +1,8 @@
 /** The functions of `math.ts` over arrays; see loops/unary.ts. */
 import type { Kernels, UnaryBackwardKernel, UnaryKernel } from "../backend.ts";
 import { i32 } from "./assembler.ts";
-import type { FunctionBody, V128 } from "./assembler.ts";
+import type { V128 } from "./assembler.ts";
+import type { FunctionBody } from "./function-body.ts";
 import { eachElement, element } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 import { cos, exp, log, sin } from "./math.ts";

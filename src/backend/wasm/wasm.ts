@@ -1,6 +1,5 @@
 /** The fast backend: kernels that are written as WebAssembly when it starts. */
 import type { Backend, BackendInfo, Kernels } from "../backend.ts";
-import { loops } from "../loops/loops.ts";
 import { crossEntropyKernels } from "./cross-entropy.ts";
 import { activationKernels } from "./activation.ts";
 import { attentionBackwardKernels } from "./attention-backward.ts";
@@ -37,7 +36,7 @@ export function createWasm(options: WasmOptions = {}): Backend & { dispose(): vo
   const relaxed = options.relaxed ?? hasRelaxedSimd();
   const memory = new LinearMemory(typeof SharedArrayBuffer !== "undefined");
   const assembly = new Assembly(relaxed, memory, (fn, call) => engine.run(fn, call));
-  const kernels: Kernels = { ...loops.kernels, ...addFamilies(assembly) };
+  const kernels: Kernels = addFamilies(assembly);
   if (memory.shared) addThreads(assembly);
   const module = new WebAssembly.Module(assembly.module.encode(memory.shared));
   const engine = new Engine(module, assembly.module.names, memory, options.threads ?? processors());
@@ -74,7 +73,7 @@ function processors(): number {
 }
 
 /** The kernels of every family. */
-function addFamilies(assembly: Assembly): Partial<Kernels> {
+function addFamilies(assembly: Assembly): Kernels {
   const panels = addPanels(assembly);
   return {
     ...unaryKernels(assembly),

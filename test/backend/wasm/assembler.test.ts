@@ -13,7 +13,8 @@ import {
   unsigned,
   v128,
 } from "../../../src/backend/wasm/assembler.ts";
-import type { Code, F32, FunctionBody, I32, V128, ValueType } from "../../../src/backend/wasm/assembler.ts";
+import type { Code, F32, I32, V128, ValueType } from "../../../src/backend/wasm/assembler.ts";
+import type { FunctionBody } from "../../../src/backend/wasm/function-body.ts";
 import { hasRelaxedSimd } from "../../../src/backend/wasm/features.ts";
 import { ModuleBuilder } from "../../../src/backend/wasm/module.ts";
 
