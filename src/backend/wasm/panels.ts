@@ -162,14 +162,11 @@ export function transpose4(f: FunctionBody, rows: readonly V128[]): V128[] {
 /** Bytes of `scratch` that `multiply` needs. */
 export const TILE_BYTES: number = 4 * 6 * NR;
 
-/** The parameters of a tile: (out, bytes between its rows, left panel, right panel, depth). */
-type Tile = ModuleFunction<["i32", "i32", "i32", "i32", "i32"]>;
-
 /**
- * A whole tile of sums: stored, or added to what is there. Nothing else may happen in this function: with one branch more, the
- * compiler of Node 20 keeps sums in memory, at half the speed.
+ * A whole tile of sums: (out, bytes between its rows, left panel, right panel, depth). Nothing else may happen in this function:
+ * with one branch or one addition to the stored result more, the compiler of Node 20 keeps sums in memory, at half the speed.
  */
-function tile(assembly: Assembly, MR: number, add: boolean): Tile {
+function tile(assembly: Assembly, MR: number): ModuleFunction<["i32", "i32", "i32", "i32", "i32"]> {
   const { madd } = assembly.arithmetic;
   return assembly.function(["i32", "i32", "i32", "i32", "i32"], (f, out, stride, a, b, depth) => {
     const sums = Array.from({ length: 2 * MR }, () => f.let(f32x4.const(0)));
@@ -187,51 +184,63 @@ function tile(assembly: Assembly, MR: number, add: boolean): Tile {
       f.increase(depth, -1);
     });
     sums.forEach((sum, i) => {
-      const offset = 16 * (i & 1);
-      f.do(v128.store(out, add ? f32x4.add(v128.load(out, offset), sum) : sum, offset));
+      f.do(v128.store(out, sum, 16 * (i & 1)));
       if (i & 1) f.increase(out, stride);
     });
   });
 }
 
 function multiply(assembly: Assembly, MR: number): Panels["multiply"] {
-  const store = tile(assembly, MR, false);
-  const add = tile(assembly, MR, true);
+  const compute = tile(assembly, MR);
   return assembly.function(
     ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
     (f, out, stride, left, right, depth, rows, columns, accumulate, scratch) => {
-      const [b, to, columnsLeft] = [f.local("i32"), f.local("i32"), f.local("i32")];
+      const [a, to, rowsLeft] = [f.local("i32"), f.local("i32"), f.local("i32")];
       const leftBytes = f.let(i32.mul(depth, i32.const(4 * MR)));
       const rightBytes = f.let(i32.mul(depth, i32.const(4 * NR)));
-      // A panel of the left stays in the first-level cache while all panels of the right pass by.
-      f.while(i32.gt_s(rows, i32.const(0)), () => {
-        f.set(b, right);
+      const tileStride = f.let(i32.mul(stride, i32.const(MR)));
+      // A panel of the right stays in the first-level cache while all panels of the left, which are smaller, pass by.
+      f.while(i32.gt_s(columns, i32.const(0)), () => {
+        f.set(a, left);
         f.set(to, out);
-        f.set(columnsLeft, columns);
-        f.while(i32.gt_s(columnsLeft, i32.const(0)), () => {
+        f.set(rowsLeft, rows);
+        f.while(i32.gt_s(rowsLeft, i32.const(0)), () => {
+          const whole = i32.and(i32.ge_s(rowsLeft, i32.const(MR)), i32.ge_s(columns, i32.const(NR)));
           f.if(
-            i32.and(i32.ge_s(rows, i32.const(MR)), i32.ge_s(columnsLeft, i32.const(NR))),
-            () =>
-              f.if(
-                accumulate,
-                () => f.do(add(to, stride, left, b, depth)),
-                () => f.do(store(to, stride, left, b, depth)),
-              ),
+            i32.and(whole, i32.eqz(accumulate)),
+            () => f.do(compute(to, stride, a, right, depth)),
             () => {
-              f.do(store(scratch, i32.const(4 * NR), left, b, depth));
-              copyPart(f, { to, stride, rows, columns: columnsLeft, accumulate, scratch, MR });
+              f.do(compute(scratch, i32.const(4 * NR), a, right, depth));
+              f.if(
+                whole,
+                () => addTile(f, { to, stride, scratch, MR }),
+                () => copyPart(f, { to, stride, rows: rowsLeft, columns, accumulate, scratch, MR }),
+              );
             },
           );
-          f.increase(b, rightBytes);
-          f.increase(to, 4 * NR);
-          f.increase(columnsLeft, -NR);
+          f.increase(a, leftBytes);
+          f.increase(to, tileStride);
+          f.increase(rowsLeft, -MR);
         });
-        f.increase(left, leftBytes);
-        f.increase(out, i32.mul(stride, i32.const(MR)));
-        f.increase(rows, -MR);
+        f.increase(right, rightBytes);
+        f.increase(out, 4 * NR);
+        f.increase(columns, -NR);
       });
     },
   );
+}
+
+/** Adds the tile in `scratch` to the result. */
+function addTile(
+  f: FunctionBody,
+  { to, stride, scratch, MR }: { to: I32; stride: I32; scratch: I32; MR: number },
+): void {
+  const row = f.let(to);
+  for (let i = 0; i < 2 * MR; i++) {
+    const offset = 16 * (i & 1);
+    f.do(v128.store(row, f32x4.add(v128.load(row, offset), v128.load(scratch, 16 * i)), offset));
+    if (i & 1) f.increase(row, stride);
+  }
 }
 
 /** Stores, or adds, the rows and columns that exist of the tile in `scratch`. */
