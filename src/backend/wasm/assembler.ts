@@ -12,16 +12,37 @@ import { HeedError } from "../../errors.ts";
 /** What a piece of code leaves on the stack. */
 export type ValueType = "i32" | "f32" | "f64" | "v128";
 
-/** Bytes, in lists within lists: putting code together copies nothing, and `flatten` makes one list at the end. */
-export type Bytes = readonly (number | Bytes)[];
+/** Bytes, in lists within lists: putting code together copies nothing, and `flatten` makes one array at the end. */
+export type Bytes = readonly (number | Uint8Array | Bytes)[];
 
-/** Appends all bytes, in order. */
-export function flatten(bytes: Bytes, into: number[] = []): number[] {
-  for (const part of bytes) {
-    if (typeof part === "number") into.push(part);
-    else flatten(part, into);
+// Where `flatten` writes: it takes a good part of the start-up, so it goes through the lists only once.
+let buffer = new Uint8Array(1 << 16);
+
+/** All bytes, in order. */
+export function flatten(bytes: Bytes): Uint8Array<ArrayBuffer> {
+  return buffer.slice(0, write(bytes, 0));
+}
+
+/** Writes from `place` on; gives back the place behind. */
+function write(bytes: Bytes, place: number): number {
+  for (let i = 0; i < bytes.length; i++) {
+    const part = bytes[i];
+    if (typeof part === "number") {
+      if (place === buffer.length) grow(1);
+      buffer[place++] = part;
+    } else if (part instanceof Uint8Array) {
+      if (place + part.length > buffer.length) grow(part.length);
+      buffer.set(part, place);
+      place += part.length;
+    } else place = write(part, place);
   }
-  return into;
+  return place;
+}
+
+function grow(bytes: number): void {
+  const larger = new Uint8Array(2 * buffer.length + bytes);
+  larger.set(buffer);
+  buffer = larger;
 }
 
 /** A piece of code and the type of its result. */
@@ -54,12 +75,12 @@ function signed(value: number): number[] {
   return value >= -64 && value < 64 ? [value & 127] : [(value & 127) + 128, ...signed(value >> 7)];
 }
 
-/** Puts an instruction behind its operands. */
+/** Puts an instruction behind its operands. Called some ten thousand times at start-up: the lists of types are made only once. */
 function join<T extends ValueType | "void">(
   type: T,
   expected: readonly ValueType[],
-  operands: readonly Code<ValueType>[],
   instruction: Bytes,
+  ...operands: Code<ValueType>[]
 ): Code<T> {
   const bytes: Bytes[] = [];
   for (let i = 0; i < expected.length; i++) {
@@ -102,7 +123,8 @@ function unary<T extends Table, A extends ValueType, R extends ValueType>(
   from: A,
   to: R,
 ): Instructions<T, Unary<A, R>> {
-  return each(table, from === "v128" || to === "v128" ? VECTOR : [], (opcode) => (a) => join(to, [from], [a], opcode));
+  const types = [from];
+  return each(table, from === "v128" || to === "v128" ? VECTOR : [], (opcode) => (a) => join(to, types, opcode, a));
 }
 
 function binary<T extends Table, A extends ValueType, R extends ValueType>(
@@ -110,57 +132,65 @@ function binary<T extends Table, A extends ValueType, R extends ValueType>(
   from: A,
   to: R,
 ): Instructions<T, Binary<A, R>> {
-  return each(table, from === "v128" ? VECTOR : [], (opcode) => (a, b) => join(to, [from, from], [a, b], opcode));
+  const types = [from, from];
+  return each(table, from === "v128" ? VECTOR : [], (opcode) => (a, b) => join(to, types, opcode, a, b));
 }
 
+const V = "v128";
+
 function ternary<T extends Table>(table: T): Instructions<T, Ternary> {
-  return each(table, VECTOR, (opcode) => (a, b, c) => join("v128", ["v128", "v128", "v128"], [a, b, c], opcode));
+  const types: ValueType[] = [V, V, V];
+  return each(table, VECTOR, (opcode) => (a, b, c) => join(V, types, opcode, a, b, c));
 }
 
 function shifts<T extends Table>(table: T): Instructions<T, Shift> {
-  return each(table, VECTOR, (opcode) => (a, bits) => join("v128", ["v128", "i32"], [a, bits], opcode));
+  const types: ValueType[] = [V, "i32"];
+  return each(table, VECTOR, (opcode) => (a, bits) => join(V, types, opcode, a, bits));
 }
 
 function extract<R extends ValueType>(to: R, code: number): ExtractLane<R> {
-  return (a, lane) => join(to, ["v128"], [a], [...VECTOR, ...unsigned(code), lane]);
+  return (a, lane) => join(to, [V], [VECTOR, unsigned(code), lane], a);
 }
 
 /** The alignment hint is 0, a byte: addresses are mostly aligned, and engines do not care. */
 function loads<T extends Table, R extends ValueType>(table: T, to: R): Instructions<T, Load<R>> {
+  const types: ValueType[] = ["i32"];
   return each(
     table,
-    to === "v128" ? VECTOR : [],
+    to === V ? VECTOR : [],
     (opcode) =>
       (address, offset = 0) =>
-        join(to, ["i32"], [address], [...opcode, 0, ...unsigned(offset)]),
+        join(to, types, [opcode, 0, unsigned(offset)], address),
   );
 }
 
 function stores<T extends Table, A extends ValueType>(table: T, from: A): Instructions<T, Store<A>> {
+  const types: ValueType[] = ["i32", from];
   return each(
     table,
-    from === "v128" ? VECTOR : [],
+    from === V ? VECTOR : [],
     (opcode) =>
       (address, value, offset = 0) =>
-        join("void", ["i32", from], [address, value], [...opcode, 0, ...unsigned(offset)]),
+        join("void", types, [opcode, 0, unsigned(offset)], address, value),
   );
 }
 
 function laneStores<T extends Table>(table: T): Instructions<T, StoreLane> {
+  const types: ValueType[] = ["i32", V];
   return each(
     table,
     VECTOR,
     (opcode) =>
       (address, value, lane, offset = 0) =>
-        join("void", ["i32", "v128"], [address, value], [...opcode, 0, ...unsigned(offset), lane]),
+        join("void", types, [opcode, 0, unsigned(offset), lane], address, value),
   );
 }
 
 /** Bytes of numbers, little-endian. */
-const bytesOf = (numbers: Float32Array | Float64Array | Int32Array): number[] => [...new Uint8Array(numbers.buffer)];
+const bytesOf = (numbers: Float32Array | Float64Array | Int32Array): Uint8Array => new Uint8Array(numbers.buffer);
 const vectorConstant = (numbers: Float32Array | Float64Array | Int32Array): V128 => ({
   type: "v128",
-  bytes: [...VECTOR, 12, ...bytesOf(numbers)],
+  bytes: [VECTOR, 12, bytesOf(numbers)],
 });
 
 // prettier-ignore
@@ -207,7 +237,7 @@ export const f32: Instructions<typeof F32_COMPARE, Binary<"f32", "i32">> &
   ...stores(F32_STORE, "f32"),
   ...unary(F32_FROM_I32, "i32", "f32"),
   ...unary(F32_FROM_F64, "f64", "f32"),
-  const: (value) => ({ type: "f32", bytes: [0x43, ...bytesOf(Float32Array.of(value))] }),
+  const: (value) => ({ type: "f32", bytes: [0x43, bytesOf(Float32Array.of(value))] }),
 };
 
 const F64_UNARY = { sqrt: 0x9f } as const;
@@ -227,7 +257,7 @@ export const f64: Instructions<typeof F64_UNARY, Unary<"f64", "f64">> &
   ...stores(F64_STORE, "f64"),
   ...unary(F64_FROM_I32, "i32", "f64"),
   ...unary(F64_FROM_F32, "f32", "f64"),
-  const: (value) => ({ type: "f64", bytes: [0x44, ...bytesOf(Float64Array.of(value))] }),
+  const: (value) => ({ type: "f64", bytes: [0x44, bytesOf(Float64Array.of(value))] }),
 };
 
 // "zero" loads leave zeros in the lanes that memory does not fill, "splat" loads repeat what they read.
@@ -278,12 +308,7 @@ export const i32x4: Instructions<typeof I32X4_BINARY, Binary<"v128", "v128">> &
   const: (...lanes) => vectorConstant(Int32Array.from({ length: 4 }, (_, i) => lanes[i % lanes.length])),
   extract_lane: extract("i32", 27),
   shuffle: (a, b, ...lanes) =>
-    join(
-      "v128",
-      ["v128", "v128"],
-      [a, b],
-      [...VECTOR, 13, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte))],
-    ),
+    join(V, [V, V], [VECTOR, 13, lanes.map((lane) => [4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3])], a, b),
 };
 
 // prettier-ignore
@@ -353,16 +378,16 @@ export const atomic: {
   /** Sleeps while `expected` is there, until somebody notifies. */
   wait(address: I32, expected: I32, offset?: number): I32;
 } = {
-  load: (address, offset = 0) => join("i32", ["i32"], [address], [...ATOMIC, 0x10, 2, ...unsigned(offset)]),
+  load: (address, offset = 0) => join("i32", ["i32"], [ATOMIC, 0x10, 2, unsigned(offset)], address),
   store: (address, value, offset = 0) =>
-    join("void", ["i32", "i32"], [address, value], [...ATOMIC, 0x17, 2, ...unsigned(offset)]),
+    join("void", ["i32", "i32"], [ATOMIC, 0x17, 2, unsigned(offset)], address, value),
   add: (address, amount, offset = 0) =>
-    join("i32", ["i32", "i32"], [address, amount], [...ATOMIC, 0x1e, 2, ...unsigned(offset)]),
+    join("i32", ["i32", "i32"], [ATOMIC, 0x1e, 2, unsigned(offset)], address, amount),
   cmpxchg: (address, expected, value, offset = 0) =>
-    join("i32", ["i32", "i32", "i32"], [address, expected, value], [...ATOMIC, 0x48, 2, ...unsigned(offset)]),
+    join("i32", ["i32", "i32", "i32"], [ATOMIC, 0x48, 2, unsigned(offset)], address, expected, value),
   // The timeout is the 64-bit constant -1: none.
   wait: (address, expected, offset = 0) =>
-    join("i32", ["i32", "i32"], [address, expected], [0x42, 0x7f, ...ATOMIC, 0x01, 2, ...unsigned(offset)]),
+    join("i32", ["i32", "i32"], [0x42, 0x7f, ATOMIC, 0x01, 2, unsigned(offset)], address, expected),
 };
 
 /** A local variable: reading it is code, writing it is a statement. */
@@ -372,7 +397,7 @@ export interface Local<T extends ValueType> extends Code<T> {
 
 /** condition ≠ 0 ? x : y, both computed. */
 export function select<T extends ValueType>(condition: I32, x: Code<T>, y: Code<T>): Code<T> {
-  return join(x.type, [x.type, x.type, "i32"], [x, y, condition], x.type === "v128" ? [0x1c, 1, 0x7b] : [0x1b]);
+  return join(x.type, [x.type, x.type, "i32"], x.type === V ? [0x1c, 1, 0x7b] : [0x1b], x, y, condition);
 }
 
 /** The local variable at `index`. */

@@ -7,8 +7,8 @@ import type { Bytes, Code, I32, Local, Statement, V128, ValueType } from "./asse
 export class FunctionBody {
   readonly #parameters: number;
   readonly #locals: ValueType[] = [];
-  readonly #constants = new Map<string, Local<"v128">>();
-  readonly #code: number[] = [];
+  readonly #constants = new Map<string, { value: V128; local: Local<"v128"> }>();
+  readonly #code: (number | Bytes)[] = [];
 
   /** @param parameters the number of parameters, which are the first locals */
   constructor(parameters: number) {
@@ -33,17 +33,17 @@ export class FunctionBody {
    * round of a loop, which takes longer than the arithmetic.
    */
   constant(value: V128): V128 {
-    const key = value.bytes.join();
-    const local = this.#constants.get(key) ?? this.local("v128");
-    this.#constants.set(key, local);
-    return local;
+    const key = flatten(value.bytes).join();
+    const known = this.#constants.get(key) ?? { value, local: this.local("v128") };
+    this.#constants.set(key, known);
+    return known.local;
   }
 
   /** local = value */
   set<T extends ValueType>(local: Local<T>, value: Code<T>): void {
     if (local.type !== value.type)
       throw new HeedError("assembler", `assembler: the local is ${local.type}, the value ${value.type}`);
-    this.#emit([value.bytes, 0x21, unsigned(local.index)]);
+    this.#code.push(value.bytes, 0x21, unsigned(local.index));
   }
 
   /** local += amount */
@@ -56,32 +56,32 @@ export class FunctionBody {
     for (const { type, bytes } of statements) {
       if (type !== "void")
         throw new HeedError("assembler", `assembler: a statement must leave nothing, this leaves ${type as string}`);
-      this.#emit(bytes);
+      this.#code.push(bytes);
     }
   }
 
   /** Instructions whose result is not wanted. */
   drop(code: I32): void {
-    this.#emit([code.bytes, 0x1a]);
+    this.#code.push(code.bytes, 0x1a);
   }
 
   /** if (condition) then() else otherwise() */
   if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.#emit([condition.bytes, 0x04, 0x40]);
+    this.#code.push(condition.bytes, 0x04, 0x40);
     then();
     if (otherwise !== undefined) {
-      this.#emit([0x05]);
+      this.#code.push(0x05);
       otherwise();
     }
-    this.#emit([0x0b]);
+    this.#code.push(0x0b);
   }
 
   /** while (condition) body() */
   while(condition: I32, body: () => void): void {
     this.if(condition, () => {
-      this.#emit([0x03, 0x40]); // loop
+      this.#code.push(0x03, 0x40); // loop
       body();
-      this.#emit([condition.bytes, 0x0d, 0, 0x0b]); // br_if to its head, end
+      this.#code.push(condition.bytes, 0x0d, 0, 0x0b); // br_if to its head, end
     });
   }
 
@@ -94,18 +94,14 @@ export class FunctionBody {
   }
 
   /** The finished body in the form of the code section (5.5.13). */
-  encode(): number[] {
+  encode(): Bytes {
     const locals = this.#locals.map((type) => [1, TYPE_BYTES[type]]);
-    const constants = [...this.#constants].map(([key, { index }]) => [
-      key.split(",").map(Number),
+    const constants = [...this.#constants.values()].map(({ value, local }) => [
+      value.bytes,
       0x21,
-      unsigned(index),
+      unsigned(local.index),
     ]);
     const body = flatten([unsigned(this.#locals.length), locals, constants, this.#code, 0x0b]);
-    return flatten([unsigned(body.length), body]);
-  }
-
-  #emit(bytes: Bytes): void {
-    flatten(bytes, this.#code);
+    return [unsigned(body.length), body];
   }
 }

@@ -28,8 +28,8 @@ const section = (id: number, ...content: Bytes): Bytes => {
  * There is one global variable: the number of the thread, from 0.
  */
 export class ModuleBuilder {
-  readonly #types: number[][] = [];
-  readonly #functions: { type: number; code: number[] }[] = [];
+  readonly #types: Uint8Array[] = [];
+  readonly #functions: { type: number; code: Bytes }[] = [];
   readonly #exports: { name: string; index: number }[] = [];
 
   /** The names of the functions, in the order of the table; "" for those that stay inside. */
@@ -84,19 +84,19 @@ export class ModuleBuilder {
   encode(shared: boolean): Uint8Array<ArrayBuffer> {
     const limits = shared ? [0x03, 0, unsigned(65536)] : [0x00, 0];
     const count = unsigned(this.#functions.length);
-    return Uint8Array.from(
-      flatten([
-        [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
-        section(1, vector(this.#types)),
-        section(2, vector([[text("heed"), text("memory"), 0x02, limits]])),
-        section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
-        section(4, vector([[0x70, 0x00, count]])),
-        section(6, vector([[0x7f, 0x01, 0x41, 0x00, 0x0b]])),
-        section(7, vector(this.#exports.map(({ name, index }) => [text(name), 0x00, unsigned(index)]))),
-        section(9, vector([[0x00, 0x41, 0x00, 0x0b, vector(this.#functions.map((_, i) => unsigned(i)))]])),
-        section(10, vector(this.#functions.map(({ code }) => code))),
-      ]),
-    );
+    const names = this.#exports.map(({ name, index }) => [unsigned(index), text(name)]);
+    return flatten([
+      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
+      section(1, vector(this.#types)),
+      section(2, vector([[text("heed"), text("memory"), 0x02, limits]])),
+      section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
+      section(4, vector([[0x70, 0x00, count]])),
+      section(6, vector([[0x7f, 0x01, 0x41, 0x00, 0x0b]])),
+      section(7, vector(this.#exports.map(({ name, index }) => [text(name), 0x00, unsigned(index)]))),
+      section(9, vector([[0x00, 0x41, 0x00, 0x0b, vector(this.#functions.map((_, i) => unsigned(i)))]])),
+      section(10, vector(this.#functions.map(({ code }) => code))),
+      section(0, text("name"), section(1, vector(names))), // what profilers show
+    ]);
   }
 }
 
