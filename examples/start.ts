@@ -106,7 +106,8 @@ async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: 
     `Tokenizer: ${tokenizer.vocabSize} tokens, ${(train.length / tokens.length).toFixed(1)} characters each: ${tokens.length.toLocaleString("en-US")} tokens`,
   );
   const model = new Transformer(defaultConfig(tokenizer.vocabSize), { seed });
-  console.log(`${model.summary()}\nBackend: ${backend.info().name}, ${backend.info().threads} thread\n`);
+  const { name, threads } = await backend.ready();
+  console.log(`${model.summary()}\nBackend: ${name}, ${threads} thread${threads === 1 ? "" : "s"}\n`);
 
   const controller = new AbortController();
   const stop = (): void => controller.abort();

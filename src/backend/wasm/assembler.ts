@@ -8,42 +8,11 @@
  */
 
 import { HeedError } from "../../errors.ts";
+import { signed, unsigned } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 
 /** What a piece of code leaves on the stack. */
 export type ValueType = "i32" | "f32" | "f64" | "v128";
-
-/** Bytes, in lists within lists: putting code together copies nothing, and `flatten` makes one array at the end. */
-export type Bytes = readonly (number | Uint8Array | Bytes)[];
-
-// Where `flatten` writes: it takes a good part of the start-up, so it goes through the lists only once.
-let buffer = new Uint8Array(1 << 16);
-
-/** All bytes, in order. */
-export function flatten(bytes: Bytes): Uint8Array<ArrayBuffer> {
-  return buffer.slice(0, write(bytes, 0));
-}
-
-/** Writes from `place` on; gives back the place behind. */
-function write(bytes: Bytes, place: number): number {
-  for (let i = 0; i < bytes.length; i++) {
-    const part = bytes[i];
-    if (typeof part === "number") {
-      if (place === buffer.length) grow(1);
-      buffer[place++] = part;
-    } else if (part instanceof Uint8Array) {
-      if (place + part.length > buffer.length) grow(part.length);
-      buffer.set(part, place);
-      place += part.length;
-    } else place = write(part, place);
-  }
-  return place;
-}
-
-function grow(bytes: number): void {
-  const larger = new Uint8Array(2 * buffer.length + bytes);
-  larger.set(buffer);
-  buffer = larger;
-}
 
 /** A piece of code and the type of its result. */
 export interface Code<T extends ValueType | "void"> {
@@ -64,16 +33,6 @@ export type Statement = Code<"void">;
 
 /** The byte that stands for each type. */
 export const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
-
-/** An unsigned integer in the variable-length encoding LEB128 (section 5.2.2). */
-export function unsigned(value: number): number[] {
-  return value < 128 ? [value] : [(value % 128) + 128, ...unsigned(Math.floor(value / 128))];
-}
-
-/** A signed 32-bit integer in LEB128. */
-function signed(value: number): number[] {
-  return value >= -64 && value < 64 ? [value & 127] : [(value & 127) + 128, ...signed(value >> 7)];
-}
 
 /** Puts an instruction behind its operands. Called some ten thousand times at start-up: the lists of types are made only once. */
 function join<T extends ValueType | "void">(
@@ -377,6 +336,8 @@ export const atomic: {
   cmpxchg(address: I32, expected: I32, value: I32, offset?: number): I32;
   /** Sleeps while `expected` is there, until somebody notifies. */
   wait(address: I32, expected: I32, offset?: number): I32;
+  /** Wakes up to `sleepers` that wait at the address; gives back how many did. */
+  notify(address: I32, sleepers: I32, offset?: number): I32;
 } = {
   load: (address, offset = 0) => join("i32", ["i32"], [ATOMIC, 0x10, 2, unsigned(offset)], address),
   store: (address, value, offset = 0) =>
@@ -388,6 +349,8 @@ export const atomic: {
   // The timeout is the 64-bit constant -1: none.
   wait: (address, expected, offset = 0) =>
     join("i32", ["i32", "i32"], [0x42, 0x7f, ATOMIC, 0x01, 2, unsigned(offset)], address, expected),
+  notify: (address, sleepers, offset = 0) =>
+    join("i32", ["i32", "i32"], [ATOMIC, 0x00, 2, unsigned(offset)], address, sleepers),
 };
 
 /** A local variable: reading it is code, writing it is a statement. */

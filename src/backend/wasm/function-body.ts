@@ -1,7 +1,9 @@
 /** Functions of the assembler: local variables, statements, branches and loops. */
 import { HeedError } from "../../errors.ts";
-import { TYPE_BYTES, flatten, i32, localAt, unsigned } from "./assembler.ts";
-import type { Bytes, Code, I32, Local, Statement, V128, ValueType } from "./assembler.ts";
+import { TYPE_BYTES, i32, localAt } from "./assembler.ts";
+import type { Code, I32, Local, Statement, V128, ValueType } from "./assembler.ts";
+import { flatten, unsigned } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 
 /** The body of a function under construction. */
 export class FunctionBody {

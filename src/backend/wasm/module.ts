@@ -1,8 +1,10 @@
 /** A WebAssembly module under construction: functions in, bytes out (Core Specification 2.0, section 5.5). */
 import { HeedError } from "../../errors.ts";
-import { TYPE_BYTES, flatten, localAt, unsigned } from "./assembler.ts";
+import { TYPE_BYTES, localAt } from "./assembler.ts";
+import type { Code, I32, Local, Statement, ValueType } from "./assembler.ts";
+import { flatten, unsigned } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { FunctionBody } from "./function-body.ts";
-import type { Bytes, Code, I32, Local, Statement, ValueType } from "./assembler.ts";
 
 /** The code of parameters, in the order of their types. */
 type Parameters<P extends readonly ValueType[]> = { [I in keyof P]: Local<P[I]> };

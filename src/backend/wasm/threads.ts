@@ -37,7 +37,7 @@ const CHUNKS_PER_THREAD = 4;
 const MIN_CHUNK_WORK = 16_384;
 /** Looks at EPOCH before a worker goes to sleep: some hundred microseconds, longer than the pauses between the kernels of a step. */
 const SPINS = 200_000;
-/** Looks at a chunk before the calling thread sleeps in between. */
+/** Looks at a chunk before the calling thread sleeps until it is done. */
 const WAITING_SPINS = 20_000;
 /** Milliseconds that workers may take to start. */
 const STARTING_MS = 10_000;
@@ -62,6 +62,7 @@ export function addThreads({ module }: Assembly): void {
           module.callIndirect(["i32", "i32", "i32"], [i32.load(at(JOB.block)), begin, end], i32.load(at(JOB.fn))),
           atomic.store(state, i32.shr_u(claim, i32.const(COUNT_BITS)), STATE),
         );
+        f.drop(atomic.notify(state, i32.const(1), STATE));
       });
       f.set(claim, atomic.load(at(CLAIM)));
     });
@@ -273,7 +274,7 @@ export class ThreadPool {
     while (performance.now() < deadline) {
       const state = this.#read(address);
       if (state === this.#epoch) return true;
-      if (this.#canSleep) Atomics.wait(this.#words, address / 4, state, 1);
+      if (this.#canSleep) Atomics.wait(this.#words, address / 4, state, 50);
     }
     const holder = -1 - this.#read(address);
     // A worker that died just before it wrote its number down is not known: then all of them go.
