@@ -7,7 +7,8 @@ import type { Tensor } from "heed";
 import type { BenchCase, Subject } from "./harness.ts";
 import { uniformTensor } from "./seeded.ts";
 
-interface Sizes {
+/** Sizes of attention. */
+export interface Sizes {
   batch: number;
   nHeads: number;
   nKvHeads: number;
@@ -15,8 +16,10 @@ interface Sizes {
   headDim: number;
 }
 
-const FORWARD_PRODUCTS = 2;
-const BACKWARD_PRODUCTS = 5;
+/** Products of the forward pass. */
+export const FORWARD_PRODUCTS = 2;
+/** Products of the backward pass. */
+export const BACKWARD_PRODUCTS = 5;
 
 function makeTensors(
   { batch, nHeads, nKvHeads, seq, headDim }: Sizes,
@@ -31,7 +34,7 @@ function makeTensors(
 }
 
 /** Operations of one product over all pairs of a query and a key that it sees; `past` keys come before the first query. */
-function productWork({ batch, nHeads, seq, headDim }: Sizes, past: number): number {
+export function productWork({ batch, nHeads, seq, headDim }: Sizes, past: number): number {
   return 2 * headDim * batch * nHeads * (seq * past + (seq * (seq + 1)) / 2);
 }
 

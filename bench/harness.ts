@@ -1,12 +1,12 @@
 /**
  * The benchmark harness: what a case is, and how it is timed. A case is warmed up first; then samples are taken until there are
  * both enough of them and enough time has passed. Work shorter than a sample is repeated within it. The rate is the
- * work of one run over the median; the spread is the interquartile range.
+ * work of one run over the median; the spread is the interquartile range. Cases that belong together are sampled in turns.
  */
-import { summarize } from "./statistics.ts";
+import { quantile, summarize } from "./statistics.ts";
 
-/** Units of rates, and how much work of a case each one counts: `work` is in operations, bytes, tokens or rows. */
-export const UNITS = { "GFLOP/s": 1e9, "GB/s": 1e9, "MB/s": 1e6, "tokens/s": 1, "rows/s": 1 } as const;
+/** Units of rates, and how much work of a case each one counts: `work` is in operations, bytes, elements, tokens or rows. */
+export const UNITS = { "GFLOP/s": 1e9, "GB/s": 1e9, "MB/s": 1e6, "Melem/s": 1e6, "tokens/s": 1, "rows/s": 1 } as const;
 
 /** The unit of a rate. */
 export type Unit = keyof typeof UNITS;
@@ -19,14 +19,38 @@ export interface BenchCase {
   /** Unique; the command line selects by parts of it. */
   name: string;
   unit: Unit;
-  /** Floating-point operations, bytes, tokens or rows of one run; a function, asked after `setup`, where only the data can tell. */
+  /** Floating-point operations, bytes, elements, tokens or rows of one run; a function, asked after `setup`, where only the data can tell. */
   work: number | (() => number);
   /** Makes data and models, untimed, and gives back what is timed: a function that may be asynchronous. */
   setup(): Run | Promise<Run>;
-  /** The name of an earlier case of the same unit, whose rate this one's is divided by. */
-  baseline?: string;
-  /** Why the case cannot run here, such as missing data. */
-  unavailable?: string;
+  /** Gives back after the measurement what the garbage collector does not. */
+  teardown?(): void | Promise<void>;
+  /** The name of an earlier case of the same unit, whose rate this one's is divided by; of several, the fastest. */
+  baseline?: string | readonly string[];
+  /** Why the case cannot run here, such as missing data; a function is asked right before, and says undefined if it can. */
+  unavailable?: string | (() => string | undefined);
+  /**
+   * Neighbours that have the same word here are sampled in turns: what disturbs the machine disturbs all of them, and a ratio is
+   * the median of those within each round.
+   */
+  together?: string;
+  /** A single run and no warm-up: for work so long that it is its own, or whose time is not the point. */
+  once?: true;
+  /** Further numbers of this case, by name and unit; asked after the measurement. */
+  figures?(): Record<string, number>;
+  /** The curve that this case is a point of. */
+  curve?: CurvePlace;
+  /** Left out of a run of everything: must be asked for by its whole name or its subject's. */
+  onRequest?: true;
+}
+
+/** A place on a curve: cases of one name are compared with a straight line. */
+export interface CurvePlace {
+  name: string;
+  /** Where on the axis, such as a length. */
+  at: number;
+  /** The figure that is its height; without it the least time in milliseconds, which noise has added least to. */
+  figure?: string;
 }
 
 /** Cases that belong together. */
@@ -82,6 +106,8 @@ export interface Measurement {
   baseline?: string;
   /** The rate over the baseline's: above 1 is faster. Absent where the baseline was not measured. */
   ratio?: number;
+  figures?: Record<string, number>;
+  curve?: CurvePlace;
 }
 
 /** A case that threw. */
@@ -134,28 +160,53 @@ async function warmUp(run: Run, { warmupMs, sampleMs }: Settings, clock: () => n
   }
 }
 
-/**
- * Warms a run up and times it.
- *
- * @param clock milliseconds
- * @returns milliseconds of one run, sample by sample
- */
-export async function measure(
-  run: Run,
+/** Samples of one run, in milliseconds. */
+export interface Timing {
+  samples: number[];
+  /** Runs in each sample. */
+  repeats: number;
+}
+
+/** Warms a run up and times it; `clock` gives milliseconds. */
+export async function measure(run: Run, settings: Settings, clock: () => number): Promise<Timing> {
+  const [timing] = await measureTogether([run], settings, clock);
+  if ("error" in timing) throw timing.error;
+  return timing;
+}
+
+/** Warms runs up and times them in turns, a sample of each in every round; one that throws is left out from then on. */
+export async function measureTogether(
+  runs: readonly Run[],
   settings: Settings,
   clock: () => number,
-): Promise<{ samples: number[]; repeats: number }> {
-  const repeats = await warmUp(run, settings, clock);
-  const samples: number[] = [];
-  const started = clock();
-  for (let elapsed = 0; !isEnough(samples.length, elapsed, settings); elapsed = clock() - started) {
-    samples.push(await timeRuns(run, repeats, clock));
+): Promise<(Timing | { error: unknown })[]> {
+  const timings: (Timing | { error: unknown })[] = [];
+  for (const run of runs) {
+    const begun = warmUp(run, settings, clock).then((repeats) => ({ samples: [], repeats }));
+    timings.push(await begun.catch((error: unknown) => ({ error })));
   }
-  return { samples, repeats };
+  const started = clock();
+  const share = (): number => (clock() - started) / runs.length;
+  for (let rounds = 0; !isEnough(rounds, share(), settings) && timings.some((each) => !("error" in each)); rounds++) {
+    for (const [i, timing] of timings.entries()) {
+      if ("error" in timing) continue;
+      try {
+        timing.samples.push(await timeRuns(runs[i], timing.repeats, clock));
+      } catch (error) {
+        timings[i] = { error };
+      }
+    }
+  }
+  return timings;
 }
 
 function isEnough(samples: number, elapsed: number, { minSamples, minMs, maxMs }: Settings): boolean {
   return (samples >= minSamples && elapsed >= minMs) || (samples >= FEW_SAMPLES && elapsed >= maxMs);
+}
+
+/** The names of a case's baselines. */
+export function baselinesOf({ baseline = [] }: Pick<BenchCase, "baseline">): readonly string[] {
+  return typeof baseline === "string" ? [baseline] : baseline;
 }
 
 /** The cases of all subjects in one list, checked: names are unique, and a baseline stands before its cases and has their unit. */
@@ -163,10 +214,11 @@ export function collectCases(subjects: readonly Subject[]): SelectedCase[] {
   const seen = new Map<string, SelectedCase>();
   for (const { name: subject, cases } of subjects) {
     for (const each of cases) {
-      const { name, unit, baseline } = each;
+      const { name, unit } = each;
       if (seen.has(name)) throw new Error(`bench: two cases are called "${name}"`);
-      if (baseline !== undefined && seen.get(baseline)?.unit !== unit) {
-        throw new Error(`bench: "${name}" needs its baseline "${baseline}" before it, in ${unit}`);
+      for (const baseline of baselinesOf(each)) {
+        if (seen.get(baseline)?.unit !== unit)
+          throw new Error(`bench: "${name}" needs its baseline "${baseline}" before it, in ${unit}`);
       }
       seen.set(name, { ...each, subject });
     }
@@ -174,7 +226,24 @@ export function collectCases(subjects: readonly Subject[]): SelectedCase[] {
   return [...seen.values()];
 }
 
-/** Runs cases one after the other, whatever becomes of each; `before` and `after` report. */
+/** What came of a case so far. */
+interface Attempt {
+  readonly each: SelectedCase;
+  run: Run | null;
+  work: number;
+  result: Timing | { error: unknown } | { skipped: string };
+}
+
+/** A case that was measured, for those that are compared with it. */
+interface Rival {
+  readonly name: string;
+  readonly group: number;
+  readonly samples: readonly number[];
+  readonly work: number;
+  readonly rate: number;
+}
+
+/** Runs cases group by group, whatever becomes of each; `before` and `after` report. */
 export async function runCases(
   cases: readonly SelectedCase[],
   settings: Settings,
@@ -184,57 +253,111 @@ export async function runCases(
     after,
   }: { clock: () => number; before?: (each: SelectedCase, place: number) => void; after?: (outcome: Outcome) => void },
 ): Promise<Outcome[]> {
-  const rates = new Map<string, number>();
+  const rivals = new Map<string, Rival>();
   const outcomes: Outcome[] = [];
-  for (const [place, each] of cases.entries()) {
-    before?.(each, place);
-    const outcome = await runCase(each, settings, clock, rates);
-    if (outcome.kind === "measured") rates.set(outcome.name, outcome.rate);
-    outcomes.push(outcome);
-    after?.(outcome);
+  for (const [group, members] of neighbours(cases).entries()) {
+    const attempts: Attempt[] = [];
+    for (const each of members) {
+      before?.(each, outcomes.length + attempts.length);
+      attempts.push(await prepare(each));
+    }
+    await time(attempts, settings, clock);
+    for (const attempt of attempts) {
+      const outcome = await conclude(attempt, group, rivals);
+      outcomes.push(outcome);
+      after?.(outcome);
+    }
   }
   return outcomes;
 }
 
-async function runCase(
-  each: SelectedCase,
-  settings: Settings,
-  clock: () => number,
-  rates: ReadonlyMap<string, number>,
-): Promise<Outcome> {
-  const { subject, name, unit, baseline, unavailable } = each;
-  if (unavailable !== undefined) return { kind: "skipped", subject, name, reason: unavailable };
+/** Cut wherever the word in `together` changes. */
+function neighbours(cases: readonly SelectedCase[]): SelectedCase[][] {
+  const groups: SelectedCase[][] = [];
+  for (const each of cases) {
+    const last = groups.at(-1);
+    if (last !== undefined && each.together !== undefined && last[0].together === each.together) last.push(each);
+    else groups.push([each]);
+  }
+  return groups;
+}
+
+async function prepare(each: SelectedCase): Promise<Attempt> {
+  const { unavailable } = each;
+  const attempt: Attempt = { each, run: null, work: 0, result: { samples: [], repeats: 1 } };
   try {
-    const run = await each.setup();
-    const work = typeof each.work === "number" ? each.work : each.work();
-    if (!(work > 0)) throw new Error(`the work of a run must be positive, got ${work}`);
-    const { samples, repeats } = await measure(run, settings, clock);
+    const skipped = typeof unavailable === "function" ? unavailable() : unavailable;
+    if (skipped !== undefined) return { ...attempt, result: { skipped } };
+    attempt.run = await each.setup();
+    attempt.work = typeof each.work === "number" ? each.work : each.work();
+    if (!(attempt.work > 0)) throw new Error(`the work of a run must be positive, got ${attempt.work}`);
+  } catch (error) {
+    attempt.result = { error };
+  }
+  return attempt;
+}
+
+/** Times what could be prepared. */
+async function time(attempts: readonly Attempt[], settings: Settings, clock: () => number): Promise<void> {
+  const ready = attempts.filter(({ run, result }) => run !== null && "samples" in result);
+  const runs = ready.map(({ run }) => run as Run);
+  const once = (run: Run): Promise<Attempt["result"]> =>
+    timeRuns(run, 1, clock).then(
+      (ms) => ({ samples: [ms], repeats: 1 }),
+      (error: unknown) => ({ error }),
+    );
+  const results =
+    runs.length === 1 && ready[0].each.once ? [await once(runs[0])] : await measureTogether(runs, settings, clock);
+  ready.forEach((attempt, i) => (attempt.result = results[i]));
+}
+
+async function conclude(
+  { each, work, run, result }: Attempt,
+  group: number,
+  rivals: Map<string, Rival>,
+): Promise<Outcome> {
+  const { subject, name, unit, curve } = each;
+  if ("skipped" in result) return { kind: "skipped", subject, name, reason: result.skipped };
+  try {
+    const figures = "samples" in result ? each.figures?.() : undefined;
+    if (run !== null) await each.teardown?.();
+    if ("error" in result) throw result.error;
+    const { samples, repeats } = result;
     const { median, q1, q3, min, max } = summarize(samples);
-    const rate = work / UNITS[unit] / (median / 1000);
-    const base = baseline === undefined ? undefined : rates.get(baseline);
+    const own: Rival = { name, group, samples, work, rate: work / UNITS[unit] / (median / 1000) };
+    rivals.set(name, own);
     return {
       kind: "measured",
-      subject,
-      name,
-      unit,
-      work,
-      samples: samples.length,
-      repeats,
-      medianMs: median,
-      q1Ms: q1,
-      q3Ms: q3,
-      minMs: min,
-      maxMs: max,
-      rate,
-      ...(baseline !== undefined && { baseline }),
-      ...(base !== undefined && { ratio: rate / base }),
+      ...{ subject, name, unit, work, samples: samples.length, repeats },
+      ...{ medianMs: median, q1Ms: q1, q3Ms: q3, minMs: min, maxMs: max, rate: own.rate },
+      ...compare(own, baselinesOf(each), rivals),
+      ...(figures !== undefined && { figures }),
+      ...(curve !== undefined && { curve }),
     };
   } catch (error) {
-    return {
-      kind: "failed",
-      subject,
-      name,
-      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    };
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { kind: "failed", subject, name, error: message };
   }
+}
+
+/** The fastest baseline, and how much faster the case is. */
+function compare(
+  own: Rival,
+  baselines: readonly string[],
+  rivals: ReadonlyMap<string, Rival>,
+): Pick<Measurement, "baseline" | "ratio"> {
+  if (baselines.length === 0) return {};
+  const known = baselines.flatMap((name) => rivals.get(name) ?? []);
+  if (known.length === 0) return { baseline: baselines[0] };
+  const best = known.reduce((a, b) => (b.rate > a.rate ? b : a));
+  if (best.group !== own.group) return { baseline: best.name, ratio: own.rate / best.rate };
+  const rounds = Math.min(own.samples.length, best.samples.length);
+  const ratios = Array.from({ length: rounds }, (_, i) => best.samples[i] / best.work / (own.samples[i] / own.work));
+  return {
+    baseline: best.name,
+    ratio: quantile(
+      ratios.sort((a, b) => a - b),
+      0.5,
+    ),
+  };
 }

@@ -2,17 +2,26 @@
  * The benchmarks: `npm run bench`, `npm run bench -- --help`. Everything heed is judged by in speed, from one matrix product to a
  * whole training step.
  */
-import { backend } from "heed";
 import { HELP, listCases, readArguments, selectCases } from "./arguments.ts";
 import { attention } from "./attention.ts";
+import { bandwidth } from "./bandwidth.ts";
+import { useBackend } from "./chosen-backend.ts";
+import { curves } from "./curves.ts";
 import { decoding } from "./decoding.ts";
 import { FULL, QUICK, collectCases, runCases } from "./harness.ts";
 import { inference } from "./inference.ts";
+import { kernels } from "./kernels.ts";
 import { matmul } from "./matmul.ts";
 import { matrixVector } from "./matrix-vector.ts";
-import { Table, addOutcomes, describeRun, formatHeader, writeReport } from "./report.ts";
+import { nanoGPT2000 } from "./nanogpt.ts";
+import { Table, addOutcomes, describeRun, formatCurve, formatHeader, writeReport } from "./report.ts";
 import { tokenizer } from "./tokenizer.ts";
 import { training } from "./training.ts";
+
+const SUBJECTS = [
+  ...[matmul, matrixVector, attention, training, inference, decoding, tokenizer],
+  ...[kernels, bandwidth, curves, nanoGPT2000],
+];
 
 /** A line that the next one replaces, where somebody watches. It goes to stderr: stdout is for results. */
 function showProgress(line: string): void {
@@ -20,15 +29,13 @@ function showProgress(line: string): void {
 }
 
 async function main(): Promise<void> {
-  const { help, list, quick, json, words } = readArguments(process.argv.slice(2));
+  const asked = readArguments(process.argv.slice(2));
+  const { help, list, quick, json, words } = asked;
   if (help) return console.log(HELP);
-  const cases = selectCases(
-    collectCases([matmul, matrixVector, attention, training, inference, decoding, tokenizer]),
-    words,
-  );
+  const cases = selectCases(collectCases(SUBJECTS), words);
   if (list) return console.log(listCases(cases));
 
-  await backend.ready();
+  await useBackend(asked);
   const settings = quick ? QUICK : FULL;
   const started = describeRun(settings);
   const table = new Table(cases);
@@ -43,6 +50,7 @@ async function main(): Promise<void> {
     },
   });
   const report = addOutcomes(started, outcomes);
+  for (const curve of report.curves ?? []) console.log(formatCurve(curve));
   console.log(`\n${JSON.stringify(report)}`); // first, because a path that cannot be written must not lose minutes of measuring
   if (json !== undefined) writeReport(json, report);
 }

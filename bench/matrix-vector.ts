@@ -2,7 +2,7 @@
  * One row times a matrix: all that decoding does, and memory decides how fast. The measure is bytes of weights read for each
  * second, and the base a sum over the same weights, which is how fast a loop can read them at all.
  */
-import { linear, noGrad, scope } from "heed";
+import { Tensor, linear, noGrad, scope } from "heed";
 import type { BenchCase, Subject } from "./harness.ts";
 import { uniformArray, uniformTensor } from "./seeded.ts";
 
@@ -36,7 +36,8 @@ function layerCases(dIn: number, dOut: number, name: string): BenchCase[] {
     baseline: sum.name,
     setup: () => {
       const x = uniformTensor([1, dIn], 1);
-      const weight = uniformTensor([dOut, dIn], 2);
+      const weight = Tensor.pinned([dOut, dIn]); // where a model's weights lie
+      weight.data.set(uniformArray(weight.size, 2));
       return () => scope(() => noGrad(() => linear(x, weight)).data[0]);
     },
   };

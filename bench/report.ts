@@ -6,6 +6,8 @@ import { dirname } from "node:path";
 import { backend } from "heed";
 import type { BackendInfo } from "heed";
 import packageJSON from "../package.json" with { type: "json" };
+import { collectCurves } from "./curve.ts";
+import type { Curve } from "./curve.ts";
 import type { Failure, Measurement, Outcome, SelectedCase, Settings, Skip } from "./harness.ts";
 
 /** Where something was measured. */
@@ -32,6 +34,8 @@ export interface Report {
   cases: Omit<Measurement, "kind">[];
   failures: Omit<Failure, "kind">[];
   skipped: Omit<Skip, "kind">[];
+  /** Curves of the cases, beside straight lines; absent where there are none. */
+  curves?: Curve[];
 }
 
 /** The report before anything is measured: versions, machine and settings. */
@@ -79,7 +83,8 @@ export function addOutcomes(report: Report, outcomes: readonly Outcome[]): Repor
     else if (outcome.kind === "failed") filled.failures.push(withoutKind(outcome));
     else filled.skipped.push(withoutKind(outcome));
   }
-  return filled;
+  const curves = collectCurves(filled.cases);
+  return curves.length === 0 ? filled : { ...filled, curves };
 }
 
 function withoutKind<T extends Outcome>({ kind: _kind, ...rest }: T): Omit<T, "kind"> {
@@ -126,7 +131,9 @@ export class Table {
   row(outcome: Outcome): string {
     if (outcome.kind === "failed") return `${outcome.name.padEnd(this.#nameWidth)}  failed: ${outcome.error}`;
     if (outcome.kind === "skipped") return `${outcome.name.padEnd(this.#nameWidth)}  skipped: ${outcome.reason}`;
-    const { name, medianMs, q1Ms, q3Ms, minMs, rate, unit, samples, repeats, baseline, ratio } = outcome;
+    const { name, medianMs, q1Ms, q3Ms, minMs, rate, unit, samples, repeats, baseline, ratio, figures = {} } = outcome;
+    const notes = Object.entries(figures).map(([figure, value]) => `${figure} ${formatNumber(value)}`);
+    if (ratio !== undefined) notes.unshift(`${formatNumber(ratio)} × ${withoutCommonStart(baseline ?? "", name)}`);
     return this.#line([
       name,
       formatTime(medianMs, medianMs),
@@ -134,7 +141,7 @@ export class Table {
       formatTime(minMs, medianMs),
       `${formatNumber(rate)} ${unit.padEnd(8)}`,
       `${samples} × ${repeats}`,
-      ratio === undefined ? "" : `${formatNumber(ratio)} × ${baseline}`,
+      notes.join(", "),
     ]);
   }
 
@@ -151,6 +158,23 @@ export class Table {
       .join("  ")
       .trimEnd();
   }
+}
+
+/** What of a name is not the beginning of another one too, cut behind a comma or colon; all of it if nothing would be left. */
+function withoutCommonStart(name: string, other: string): string {
+  let start = 0;
+  for (let i = 0; i < name.length && name[i] === other[i]; i++) if (/^[,:] /.test(name.slice(i, i + 2))) start = i + 2;
+  return other.startsWith(name) ? name : name.slice(start);
+}
+
+/** A curve in one line: the values, the line, and how far they are from it. */
+export function formatCurve({ name, unit, points, intercept, slope, worstDeviation }: Curve): string {
+  const values = points.map(({ at, value }) => `${formatNumber(value)} at ${at.toLocaleString("en-US")}`).join(", ");
+  const signed = (value: number): string => `${value < 0 ? "−" : ""}${formatNumber(Math.abs(value))}`;
+  const least = Math.min(...points.map(({ value }) => value));
+  const start = Math.abs(intercept) < 1e-6 * least ? 0 : intercept; // else nothing would be written as rounding errors
+  const line = `line ${signed(start)} + ${signed(1000 * slope)} per 1,000`;
+  return `${name} [${unit}]: ${values}; ${line}, worst deviation ${(100 * worstDeviation).toFixed(1)} %`;
 }
 
 /** Three digits, without an exponent. */

@@ -2,11 +2,11 @@
  * Tokenizers: texts to tokens, tokens to text, and learning a vocabulary. Megabytes are of UTF-8 text. A tokenizer remembers
  * the words that it has seen, and so do these after their warm-up.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { BPETokenizer } from "heed";
 import { makeCorpus } from "../examples/corpus.ts";
 import type { BenchCase, Run, Subject } from "./harness.ts";
+import { shakespearePath, whyNoShakespeare } from "./shakespeare.ts";
 
 /** A text to work on, made or read when it is first asked for. */
 interface Text {
@@ -21,11 +21,10 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-const shakespearePath = join(process.env.HEED_DATA ?? join("..", "shared", "data"), "corpora", "tinyshakespeare.txt");
 const corpus: Text = { name: "embedded corpus", read: once(() => makeCorpus().train) };
 const shakespeare: Text = {
   name: "tinyshakespeare",
-  ...(!existsSync(shakespearePath) && { unavailable: "no corpora/tinyshakespeare.txt (set HEED_DATA)" }),
+  unavailable: whyNoShakespeare,
   read: once(() => readFileSync(shakespearePath, "utf8")),
 };
 

@@ -1,22 +1,12 @@
 /** Whole training steps: batch, forward, backward, clipping and AdamW, through `train` as users call it. */
+import { availableParallelism } from "node:os";
 import { Transformer, train } from "heed";
 import type { ModelConfig, TrainOptions } from "heed";
 import { TRAINING, VOCAB_SIZE, defaultConfig } from "../examples/default-model.ts";
+import { useChosen, useThreads, whyNoWasm } from "./chosen-backend.ts";
 import type { BenchCase, Run, Subject } from "./harness.ts";
+import { handWrittenRun, nanoGPT, nanoGPTTraining } from "./nanogpt.ts";
 import { randomTokens } from "./seeded.ts";
-
-/** The recipe of nanoGPT's README for a CPU, on its 65 characters. */
-const nanoGPT: ModelConfig = { vocabSize: 65, contextLength: 64, dModel: 128, nLayers: 4, nHeads: 4, bias: false };
-const nanoGPTTraining: TrainOptions = {
-  batchSize: 12,
-  learningRate: 1e-3,
-  minLearningRate: 1e-4,
-  warmupSteps: 100,
-  beta2: 0.99,
-  weightDecay: 0.1,
-  gradClip: 1,
-  seed: 1,
-};
 
 /** More steps than anybody measures, so that the training does not end. */
 const ENDLESS = 1_000_000;
@@ -43,13 +33,46 @@ function stepCase(name: string, config: ModelConfig, options: TrainOptions): Ben
   };
 }
 
+const RECIPE = "nanoGPT CPU recipe, 4 layers × 128, batch 12 × 64";
+
+/** The step of `train`, and the same one in a loop of the user's own: the second is to take at most twice as long. */
+function stepAndItsLikes(): BenchCase[] {
+  const step: BenchCase = { ...stepCase(RECIPE, nanoGPT, nanoGPTTraining), together: "training step" };
+  const byHand: BenchCase = {
+    ...step,
+    name: `training step ${RECIPE}, by hand without scopes`,
+    baseline: step.name,
+    setup: handWrittenRun,
+  };
+  return [step, byHand];
+}
+
+/** The step on so many threads, whatever the others are measured with. */
+function threadCase(threads: number, baseline?: string): BenchCase {
+  const step = stepCase(`${RECIPE}, ${threads} thread${threads === 1 ? "" : "s"}`, nanoGPT, nanoGPTTraining);
+  return {
+    ...step,
+    ...(baseline !== undefined && { baseline }),
+    unavailable: () =>
+      whyNoWasm() ?? (availableParallelism() < threads ? `there are fewer than ${threads} processors` : undefined),
+    setup: async () => {
+      await useThreads(threads);
+      return step.setup();
+    },
+    teardown: useChosen,
+  };
+}
+
+const oneThread = threadCase(1);
 const start = defaultConfig(VOCAB_SIZE);
 
 /** Training steps. */
 export const training: Subject = {
   name: "training",
   cases: [
-    stepCase("nanoGPT CPU recipe, 4 layers × 128, batch 12 × 64", nanoGPT, nanoGPTTraining),
+    ...stepAndItsLikes(),
+    oneThread,
+    threadCase(2, oneThread.name),
     stepCase(
       `npm start, ${start.nLayers} layers × ${start.dModel}, batch ${TRAINING.batchSize} × ${start.contextLength}`,
       start,

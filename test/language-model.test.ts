@@ -1,15 +1,48 @@
 /** A language model is a plain object of two parts: what one function makes of it, every other takes. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { BPETokenizer, Transformer, backend, generate, loadModel, nextTokens, saveModel, score, train } from "heed";
 import type { LanguageModel } from "heed";
 import { PINNED, runPinnedTraining } from "./pinned-training.ts";
 
 const text = "the ship sailed on the sea. the sea was calm. the ship came home. ".repeat(12);
 
-it("the same seed gives the same digits as in every other runtime", async () => {
-  backend.use("loops");
-  expect(await runPinnedTraining()).toEqual(PINNED);
-  backend.use("auto");
+describe("the same seed gives the same digits as in every other runtime", () => {
+  afterEach(() => backend.use("auto"));
+
+  it("on loops", async () => {
+    backend.use("loops");
+    expect(await runPinnedTraining()).toEqual(PINNED.loops);
+  });
+
+  it.each([1, 2, 3])("on wasm with %i threads", async (threads) => {
+    backend.use("wasm", { threads, relaxed: false });
+    expect(await backend.ready()).toMatchObject({ name: "wasm", relaxed: false, threads });
+    expect(await runPinnedTraining()).toEqual(PINNED.wasm);
+  });
+});
+
+/** As libraries stub it for browsers. */
+const browserLike: unknown = Object.create(process, { versions: { value: {} } });
+
+describe("a program finds its way where", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it.each([
+    ["there is no WebAssembly", { WebAssembly: undefined }, "loops", /there is no WebAssembly/],
+    ["memory cannot be shared", { SharedArrayBuffer: undefined }, "wasm", /memory cannot be shared/],
+    ["there are no workers", { process: browserLike, Worker: undefined }, "wasm", /no workers/],
+  ] as const)("%s", async (_, missing, name, reason) => {
+    vi.resetModules(); // a program that has not asked for a backend yet
+    const program = await import("heed");
+    const { runPinnedTraining: run } = await import("./pinned-training.ts");
+    for (const [key, value] of Object.entries(missing)) vi.stubGlobal(key, value);
+    expect(program.backend.info().name).toBe(name);
+    if (name === "wasm") program.backend.use("auto", { relaxed: false, threads: 4 });
+    const info = await program.backend.ready();
+    expect(info).toMatchObject({ name, threads: 1 });
+    expect(info.reasons.join()).toMatch(reason);
+    expect(await run()).toEqual(PINNED[name]);
+  });
 });
 
 describe("a model and its tokenizer, from nothing", () => {

@@ -12,6 +12,7 @@ import { presets } from "../src/model/config.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { BPETokenizer } from "../src/tokenizer/bpe.ts";
 import { Tensor } from "../src/tensor/tensor.ts";
+import { describeBackends } from "./backends.ts";
 import { dataPath, describeWithData } from "./data.ts";
 import { expectClose, pick, readGolden } from "./golden.ts";
 
@@ -22,50 +23,57 @@ function readFloats(...path: string[]): Float32Array {
 }
 
 describeWithData("logits of loaded models", () => {
-  it.each(["gpt2-tiny", "llama-tiny"])("%s as PyTorch has them", async (name) => {
-    const { model } = await loadModel(dataPath("golden", name));
-    const reference = readGolden(dataPath("golden", name, "reference.safetensors"));
-    const batches = pick(reference, "batches").toArray() as number[][][];
-    const logits = model.forward(batches[0].map((row) => row.slice(0, 16)));
-    expectClose(logits, pick(reference, "logits"), 1e-4, `${name} logits`);
-  });
+  describeBackends(() => {
+    it.each(["gpt2-tiny", "llama-tiny"])("%s as PyTorch has them", async (name) => {
+      const { model } = await loadModel(dataPath("golden", name));
+      const reference = readGolden(dataPath("golden", name, "reference.safetensors"));
+      const batches = pick(reference, "batches").toArray() as number[][][];
+      const logits = model.forward(batches[0].map((row) => row.slice(0, 16)));
+      expectClose(logits, pick(reference, "logits"), 1e-4, `${name} logits`);
+    });
 
-  it("tiny-gpt2 as onnxruntime has them", async () => {
-    const { model, tokenizer, generationDefaults } = await loadModel(dataPath("tiny-gpt2"));
-    const { input_ids: tokens } = JSON.parse(readFileSync(dataPath("tiny-gpt2/logits-input.json"), "utf8")) as {
-      input_ids: number[];
-    };
-    const logits = model.forward(tokens);
-    expectClose(logits, new Tensor(readFloats("tiny-gpt2/logits-7x1000.f32"), [1, 7, 1000]), 1e-5, "tiny-gpt2 logits");
-    expect(tokenizer).toBeUndefined();
-    expect(generationDefaults).toEqual({ bosId: 98, eosIds: [98], padId: 98 });
-  });
+    it("tiny-gpt2 as onnxruntime has them", async () => {
+      const { model, tokenizer, generationDefaults } = await loadModel(dataPath("tiny-gpt2"));
+      const { input_ids: tokens } = JSON.parse(readFileSync(dataPath("tiny-gpt2/logits-input.json"), "utf8")) as {
+        input_ids: number[];
+      };
+      const logits = model.forward(tokens);
+      expectClose(
+        logits,
+        new Tensor(readFloats("tiny-gpt2/logits-7x1000.f32"), [1, 7, 1000]),
+        1e-5,
+        "tiny-gpt2 logits",
+      );
+      expect(tokenizer).toBeUndefined();
+      expect(generationDefaults).toEqual({ bosId: 98, eosIds: [98], padId: 98 });
+    });
 
-  it.each(["bos", "prompt"])("stories260K as llama2.c has them (%s)", async (run) => {
-    const { model, tokenizer, generationDefaults } = await loadModel(dataPath("stories260K"));
-    const tokens = readFileSync(dataPath("stories260K/reference", `tokens-${run}-64.txt`), "utf8")
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-    const expected = readFloats("stories260K/reference", `logits-${run}-64x512.f32`);
-    const { data } = model.forward(tokens);
-    let error = 0;
-    for (let i = 0; i < expected.length; i++) error = Math.max(error, Math.abs(data[i] - expected[i]));
-    if (process.env.HEED_ERRORS !== undefined) console.log(`stories260K ${run}: ${error.toExponential(1)} absolute`);
-    expect(error).toBeLessThanOrEqual(1e-4);
-    expect(tokenizer?.vocabSize).toBe(512);
-    expect(generationDefaults).toEqual({ bosId: 1, eosIds: [2] });
-  });
+    it.each(["bos", "prompt"])("stories260K as llama2.c has them (%s)", async (run) => {
+      const { model, tokenizer, generationDefaults } = await loadModel(dataPath("stories260K"));
+      const tokens = readFileSync(dataPath("stories260K/reference", `tokens-${run}-64.txt`), "utf8")
+        .trim()
+        .split(/\s+/)
+        .map(Number);
+      const expected = readFloats("stories260K/reference", `logits-${run}-64x512.f32`);
+      const { data } = model.forward(tokens);
+      let error = 0;
+      for (let i = 0; i < expected.length; i++) error = Math.max(error, Math.abs(data[i] - expected[i]));
+      if (process.env.HEED_ERRORS !== undefined) console.log(`stories260K ${run}: ${error.toExponential(1)} absolute`);
+      expect(error).toBeLessThanOrEqual(1e-4);
+      expect(tokenizer?.vocabSize).toBe(512);
+      expect(generationDefaults).toEqual({ bosId: 1, eosIds: [2] });
+    });
 
-  it("a folder written by others is saved with the same tensors", async () => {
-    for (const name of ["golden/gpt2-tiny", "golden/llama-tiny", "stories260K"]) {
-      const files = new Map<string, Uint8Array>();
-      await saveModel(await loadModel(dataPath(name)), files);
-      const theirs = readSafetensors(readFileSync(dataPath(name, "model.safetensors")));
-      const ours = readSafetensors(files.get("model.safetensors") as Uint8Array);
-      expect(ours.names.sort()).toEqual(theirs.names.sort());
-      for (const tensor of ours.names) expect(ours.tensor(tensor)).toEqual(theirs.tensor(tensor));
-    }
+    it("a folder written by others is saved with the same tensors", async () => {
+      for (const name of ["golden/gpt2-tiny", "golden/llama-tiny", "stories260K"]) {
+        const files = new Map<string, Uint8Array>();
+        await saveModel(await loadModel(dataPath(name)), files);
+        const theirs = readSafetensors(readFileSync(dataPath(name, "model.safetensors")));
+        const ours = readSafetensors(files.get("model.safetensors") as Uint8Array);
+        expect(ours.names.sort()).toEqual(theirs.names.sort());
+        for (const tensor of ours.names) expect(ours.tensor(tensor)).toEqual(theirs.tensor(tensor));
+      }
+    });
   });
 });
 

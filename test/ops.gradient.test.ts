@@ -5,6 +5,7 @@ import { gradCheck } from "../src/autograd/check.ts";
 import type { GradCheckResult } from "../src/autograd/check.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
 import * as api from "../src/public/tensor.ts";
+import { describeBackends } from "./backends.ts";
 import { drawInputs, opCases } from "./op-cases.ts";
 import type { OpCase } from "./op-cases.ts";
 import { randomCases } from "./random-cases.ts";
@@ -28,17 +29,19 @@ function expectOk({ ok, maxError, worst }: GradCheckResult): void {
 }
 
 describe("gradCheck accepts", () => {
-  it.each(opCases)("$name", (opCase) => {
-    expectOk(check(opCase, drawInputs(opCase, 3)));
-  });
+  describeBackends(() => {
+    it.each(opCases)("$name", (opCase) => {
+      expectOk(check(opCase, drawInputs(opCase, 3)));
+    });
 
-  it.each(randomCases)("$name at random shapes", ({ arbitrary }) => {
-    fc.assert(
-      fc.property(arbitrary, fc.nat(1000), (opCase, seed) => {
-        expectOk(check(opCase, drawInputs(opCase, seed)));
-      }),
-      { seed: 1, numRuns: 40 },
-    );
+    it.each(randomCases)("$name at random shapes", ({ arbitrary }) => {
+      fc.assert(
+        fc.property(arbitrary, fc.nat(1000), (opCase, seed) => {
+          expectOk(check(opCase, drawInputs(opCase, seed)));
+        }),
+        { seed: 1, numRuns: 40 },
+      );
+    });
   });
 });
 

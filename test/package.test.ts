@@ -108,7 +108,9 @@ describe("subpaths", () => {
 describe("minified and gzipped for the browser", () => {
   it.each([
     { program: `export { BPETokenizer, tokenizerFromJSON } from "heed";`, budget: 12 * kB },
-    { program: `export { loadModel, generate } from "heed";`, budget: 45 * kB },
+    // 24 kB of it are the WebAssembly backend and 5 kB the plain loops, gradients included. They cannot be left out or loaded
+    // later: which kernels run is decided at the first operation, and operations do not wait.
+    { program: `export { loadModel, generate } from "heed";`, budget: 68 * kB },
     {
       program: subpaths.map((subpath, i) => `export * as part${i} from "${specifier(subpath)}";`).join("\n"),
       budget: 80 * kB,

@@ -1,6 +1,6 @@
 /**
- * Two test projects: `node` runs the sources in Node, `browser` runs the built package in Chromium, cross-origin isolated.
- * `npm test -- --project node` runs one of them.
+ * Three test projects: `node` runs the sources in Node, `browser` runs the built package in Chromium in a page that is cross-origin
+ * isolated, `browser-plain` the same in one that is not. `npm test -- --project node` runs one of them.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ const chromiumArguments = [
 /** Both headers together make a page cross-origin isolated, which SharedArrayBuffer needs. */
 const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
-/** What both projects share; loading and training models takes longer than the usual five seconds. */
+/** What the projects share; loading and training models takes longer than the usual five seconds. */
 const patience = { testTimeout: 60_000, hookTimeout: 180_000 };
 
 const nodeProject: TestProjectInlineConfiguration = {
@@ -39,7 +39,7 @@ const nodeProject: TestProjectInlineConfiguration = {
   test: { ...patience, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/browser/**"] },
 };
 
-const browserProject: TestProjectInlineConfiguration = {
+const browserProject = (name: string, isolated: boolean): TestProjectInlineConfiguration => ({
   extends: true,
   resolve: {
     alias: [
@@ -47,10 +47,11 @@ const browserProject: TestProjectInlineConfiguration = {
       { find: /^heed\/(.+)$/, replacement: `${root}dist/$1.js` },
     ],
   },
-  server: { host: "127.0.0.1", headers: isolation },
+  server: { host: "127.0.0.1", headers: isolated ? isolation : {} },
   test: {
     ...patience,
-    name: "browser",
+    name,
+    provide: { isolated },
     include: ["test/browser/**/*.test.ts"],
     globalSetup: ["test/ensure-dist.ts"],
     browser: {
@@ -62,7 +63,7 @@ const browserProject: TestProjectInlineConfiguration = {
       instances: [{ browser: "chromium" }],
     },
   },
-};
+});
 
 const hasBrowser = existsSync(chromiumPath);
 const noBrowser = `no browser tests: no Chromium at ${chromiumPath} (set CHROMIUM_PATH)`;
@@ -72,7 +73,9 @@ const config: ViteUserConfig = {
   root,
   test: {
     reporters: [new SkipReporter(hasBrowser ? [] : [noBrowser]), "default"],
-    projects: hasBrowser ? [nodeProject, browserProject] : [nodeProject],
+    projects: hasBrowser
+      ? [nodeProject, browserProject("browser", true), browserProject("browser-plain", false)]
+      : [nodeProject],
   },
 };
 export default config;

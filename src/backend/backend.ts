@@ -109,7 +109,7 @@ export interface Kernels {
   tanh: UnaryKernel;
   sigmoid: UnaryKernel;
   relu: UnaryKernel;
-  /** x · Φ(x), exact through erf. */
+  /** x · Φ(x), Φ being the normal distribution. */
   gelu: UnaryKernel;
   /** The tanh approximation of GELU. */
   geluTanh: UnaryKernel;

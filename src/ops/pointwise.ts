@@ -49,7 +49,7 @@ export function silu(x: Tensor): Tensor {
 
 /** Options of `gelu`. */
 export interface GeluOptions {
-  /** "none": x Φ(x) through erf. "tanh": the approximation that GPT-2 was trained with. Default "none". */
+  /** "none": x Φ(x), the exact form. "tanh": the approximation that GPT-2 was trained with. Default "none". */
   approximate?: "none" | "tanh";
 }
 

@@ -1,38 +1,10 @@
-/** The benchmark harness: its statistics, its clockwork with a clock of our own, the selection of cases and the report. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** The benchmark harness: its statistics, its clockwork with a clock of our own and the selection of cases. */
 import { describe, expect, it } from "vitest";
 import { listCases, readArguments, selectCases } from "../../bench/arguments.ts";
-import { FEW_SAMPLES, collectCases, measure, runCases } from "../../bench/harness.ts";
-import type { BenchCase, Outcome, Run, Settings } from "../../bench/harness.ts";
-import { Table, addOutcomes, describeRun, formatNumber, formatTime, writeReport } from "../../bench/report.ts";
+import { FEW_SAMPLES, collectCases, measure, measureTogether } from "../../bench/harness.ts";
+import type { BenchCase, Run } from "../../bench/harness.ts";
 import { quantile, summarize } from "../../bench/statistics.ts";
-
-const settings: Settings = { warmupMs: 10, sampleMs: 2, minSamples: 5, minMs: 50, maxMs: 200 };
-
-/** A clock that stands still unless work moves it on. */
-class FakeClock {
-  now = 0;
-  runs = 0;
-  readonly read = (): number => this.now;
-
-  /** Work of so many milliseconds each. */
-  work(...durations: number[]): Run {
-    return () => {
-      this.now += durations[this.runs++ % durations.length];
-      return this.runs;
-    };
-  }
-}
-
-function fakeCase(clock: FakeClock, name: string, ms: number, rest: Partial<BenchCase> = {}): BenchCase {
-  return { name, unit: "tokens/s", work: 10, setup: () => clock.work(ms), ...rest };
-}
-
-async function runAll(clock: FakeClock, ...cases: BenchCase[]): Promise<Outcome[]> {
-  return runCases(collectCases([{ name: "fake", cases }]), settings, { clock: clock.read });
-}
+import { FakeClock, fakeCase, inTurn, runAll, settings } from "./fake-cases.ts";
 
 describe("statistics", () => {
   it("takes the middle, or the mean of the two in the middle", () => {
@@ -89,6 +61,27 @@ describe("measuring", () => {
   it("refuses a run that returns nothing", async () => {
     await expect(measure(() => undefined, settings, new FakeClock().read)).rejects.toThrow("optimised away");
   });
+
+  it("takes turns, and leaves out from then on what throws", async () => {
+    const clock = new FakeClock();
+    const order: string[] = [];
+    const named = (name: string, work: Run): Run => {
+      return () => {
+        order.push(name);
+        return work();
+      };
+    };
+    let left = 3;
+    const breaks = (): unknown => (left-- > 0 ? clock.work(20)() : Promise.reject(new Error("no")));
+    const runs = [named("a", clock.work(20)), named("b", breaks), named("c", clock.work(40))];
+    const [a, b, c] = await measureTogether(runs, settings, clock.read);
+    expect(order.join("")).toBe("abc" + "abcabcab" + "cacac"); // warm-up, then rounds
+    expect(a).toEqual({ samples: [20, 20, 20, 20, 20], repeats: 1 });
+    expect(b).toEqual({ error: new Error("no") });
+    expect(c).toEqual({ samples: [40, 40, 40, 40, 40], repeats: 1 });
+    const nothing = await measureTogether([() => Promise.reject(new Error("no"))], settings, clock.read);
+    expect(nothing).toEqual([{ error: new Error("no") }]);
+  });
 });
 
 describe("cases", () => {
@@ -133,8 +126,60 @@ describe("cases", () => {
     expect(outcomes[4]).not.toHaveProperty("ratio");
   });
 
+  it("compares neighbours that belong together round by round, with the fastest baseline", async () => {
+    const clock = new FakeClock();
+    const together = { together: "pair" };
+    // Alike in all rounds but two: the medians, 30 and 25, would say 1.2.
+    const outcomes = await runAll(
+      clock,
+      fakeCase(clock, "slow", 0, { ...together, setup: () => inTurn(clock, 60) }),
+      fakeCase(clock, "fast", 0, { ...together, setup: () => inTurn(clock, 50, 10, 20, 30, 40) }),
+      fakeCase(clock, "own", 0, {
+        ...together,
+        baseline: ["slow", "fast"],
+        setup: () => inTurn(clock, 25, 20, 40, 60, 20),
+      }),
+      fakeCase(clock, "alone", 15, { baseline: ["slow", "fast"] }),
+    );
+    expect(outcomes.map((outcome) => outcome.kind === "measured" && [outcome.baseline, outcome.ratio])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+      ["fast", 0.5],
+      ["fast", 2],
+    ]);
+  });
+
+  it("may run once, tell more than their time, and clear up", async () => {
+    const clock = new FakeClock();
+    const cleared: string[] = [];
+    const [once, failed] = await runAll(
+      clock,
+      fakeCase(clock, "once", 7, {
+        once: true,
+        figures: () => ({ loss: clock.runs }),
+        curve: { name: "line", at: 2, figure: "loss" },
+        teardown: async () => void cleared.push("once"),
+      }),
+      fakeCase(clock, "fails", 7, {
+        setup: () => () => Promise.reject(new Error("no")),
+        teardown: () => void cleared.push("fails"),
+      }),
+    );
+    expect(once).toMatchObject({ samples: 1, repeats: 1, medianMs: 7, figures: { loss: 1 } });
+    expect(once).toMatchObject({ curve: { name: "line", at: 2, figure: "loss" } });
+    expect(failed).toMatchObject({ kind: "failed", error: "Error: no" });
+    expect(cleared).toEqual(["once", "fails"]);
+  });
+
   it("skips what cannot run here", async () => {
     const clock = new FakeClock();
+    expect(await runAll(clock, fakeCase(clock, "far", 1, { unavailable: () => "no data now" }))).toMatchObject([
+      { kind: "skipped", reason: "no data now" },
+    ]);
+    expect(await runAll(clock, fakeCase(clock, "near", 1, { unavailable: () => undefined }))).toMatchObject([
+      { kind: "measured" },
+    ]);
+    clock.runs = 0;
     expect(await runAll(clock, fakeCase(clock, "far", 1, { unavailable: "no data" }))).toEqual([
       { kind: "skipped", subject: "fake", name: "far", reason: "no data" },
     ]);
@@ -165,7 +210,14 @@ describe("the command line", () => {
         fakeCase(clock, "A·B", 1),
       ],
     },
-    { name: "inference", cases: [fakeCase(clock, "Decode", 1), fakeCase(clock, "prefill", 1)] },
+    {
+      name: "inference",
+      cases: [
+        fakeCase(clock, "Decode", 1),
+        fakeCase(clock, "prefill", 1),
+        fakeCase(clock, "decode all night", 1, { onRequest: true }),
+      ],
+    },
   ]);
   const names = (...words: string[]): string[] => selectCases(cases, words).map(({ name }) => name);
 
@@ -173,6 +225,12 @@ describe("the command line", () => {
     expect(names()).toHaveLength(5);
     expect(names("decode", "prefill", "fill")).toEqual(["Decode", "prefill"]);
     expect(names("prefill", "matmul")).toEqual(["matmul naive 512³", "matmul 512³", "A·B", "prefill"]);
+  });
+
+  it("leaves out what must be asked for, unless it is named in full", () => {
+    expect(names("decode")).toEqual(["Decode"]);
+    expect(() => names("night")).toThrow('no case is called "night"');
+    expect(names("Decode all night")).toEqual(["decode all night"]);
   });
 
   it("brings the baseline of a selected case", () => {
@@ -191,109 +249,18 @@ describe("the command line", () => {
       list: false,
       quick: true,
       json: "x.json",
+      backend: "auto",
+      relaxed: true,
       words: ["matmul", "decode"],
     });
+    expect(readArguments(["--backend", "wasm", "--threads", "2", "--no-relaxed"])).toMatchObject({
+      ...{ backend: "wasm", threads: 2, relaxed: false, words: [] },
+    });
+    expect(() => readArguments(["--backend", "gpu"])).toThrow('one of auto, loops, wasm, got "gpu"');
+    for (const threads of ["0", "-1", "1.5", "two", ""])
+      expect(() => readArguments([`--threads=${threads}`])).toThrow("whole number from 1 on");
     expect(() => readArguments(["--fast"])).toThrow("--fast");
     expect(() => readArguments(["--json"])).toThrow("--json");
     expect(() => readArguments(["--json="])).toThrow("--json");
-  });
-});
-
-describe("the report", () => {
-  const clock = new FakeClock();
-  const run = async (): Promise<Outcome[]> =>
-    runAll(
-      clock,
-      fakeCase(clock, "base", 20),
-      fakeCase(clock, "twice as fast", 10, { baseline: "base" }),
-      fakeCase(clock, "far", 1, { unavailable: "no data" }),
-      fakeCase(clock, "bad", 1, { work: -1 }),
-    );
-
-  it("sorts outcomes into lists, names the machine, and fits into one line", async () => {
-    const report = addOutcomes(describeRun(settings), await run());
-    expect(Object.keys(report).filter((key) => key !== "commit")).toEqual([
-      "heed",
-      "date",
-      "machine",
-      "backend",
-      "settings",
-      "cases",
-      "failures",
-      "skipped",
-    ]);
-    expect(report.heed).toMatch(/^\d+\.\d+\.\d+/);
-    expect(Date.parse(report.date)).not.toBeNaN();
-    expect(report.machine).toMatchObject({
-      cpu: expect.any(String),
-      cores: expect.any(Number),
-      memoryBytes: expect.any(Number),
-      node: process.version,
-    });
-    expect(report.backend.name).toMatch(/loops|wasm/);
-    expect(report.cases[1]).toEqual({
-      subject: "fake",
-      name: "twice as fast",
-      unit: "tokens/s",
-      work: 10,
-      samples: 5,
-      repeats: 1,
-      medianMs: 10,
-      q1Ms: 10,
-      q3Ms: 10,
-      minMs: 10,
-      maxMs: 10,
-      rate: 1000,
-      baseline: "base",
-      ratio: 2,
-    });
-    expect(report.skipped).toEqual([{ subject: "fake", name: "far", reason: "no data" }]);
-    expect(report.failures).toEqual([
-      { subject: "fake", name: "bad", error: "Error: the work of a run must be positive, got -1" },
-    ]);
-    expect(JSON.stringify(report)).not.toContain("\n");
-  });
-
-  it("is written under its name only when complete, into folders that it makes", () => {
-    const folder = mkdtempSync(join(tmpdir(), "heed-bench-"));
-    try {
-      const report = describeRun(settings);
-      writeReport(join(folder, "results", "run.json"), report);
-      expect(JSON.parse(readFileSync(join(folder, "results", "run.json"), "utf8"))).toEqual(report);
-      mkdirSync(join(folder, "results", "taken"));
-      expect(() => writeReport(join(folder, "results", "taken"), report)).toThrow(/EISDIR|EPERM|ENOTEMPTY|EEXIST/);
-      expect(readdirSync(join(folder, "results")).sort()).toEqual(["run.json", "taken"]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-
-  it("aligns the columns of its table", async () => {
-    const outcomes = await run();
-    const table = new Table(outcomes);
-    const [head] = table.head().split("\n");
-    const rows = outcomes.map((outcome) => table.row(outcome));
-    expect(rows[1]).toMatch(
-      /^twice as fast +10\.0 ms +10\.0 – 10\.0 ms +10\.0 ms +1,000 tokens\/s +5 × 1 +2\.00 × base$/,
-    );
-    expect(rows[1].indexOf("2.00 ×")).toBe(head.indexOf("compared"));
-    expect(rows[0].length).toBe(head.indexOf("  compared"));
-    expect(rows[2]).toBe("far            skipped: no data");
-    expect(rows[3]).toMatch(/^bad {12}failed: Error: the work/);
-  });
-
-  it("writes numbers with three digits, and the times of a row in one unit", () => {
-    expect([0, 0.00123, 0.5, 1, 12.34, 99.96, 123.4, 12_345].map(formatNumber)).toEqual([
-      "0",
-      "0.00123",
-      "0.500",
-      "1.00",
-      "12.3",
-      "100.0",
-      "123",
-      "12,345",
-    ]);
-    expect([0.0123, 0.5, 5, 1500].map((ms) => formatTime(ms, ms))).toEqual(["12.3 µs", "500 µs", "5.00 ms", "1.50 s"]);
-    expect(formatTime(900, 1100)).toBe("0.900 s");
   });
 });

@@ -1,5 +1,8 @@
-/** The built package in a browser: the whole path from a text to texts, without a file system or a server. */
-import { describe, expect, it } from "vitest";
+/**
+ * The built package in a browser: the whole path from a text to texts, without a file system or a server. It runs in a page that is
+ * cross-origin isolated, where threads can share memory, and in one that is not.
+ */
+import { afterEach, describe, expect, inject, it } from "vitest";
 import {
   BPETokenizer,
   ConfigError,
@@ -34,11 +37,28 @@ async function trained(): Promise<{ model: Transformer; losses: number[] }> {
   return { model, losses };
 }
 
-describe("in a browser", () => {
-  it("runs in a cross-origin isolated page on the fast backend", async () => {
-    expect(crossOriginIsolated).toBe(true);
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Whether the page is meant to be cross-origin isolated. */
+    isolated: boolean;
+  }
+}
+const isolated = inject("isolated");
+
+describe(isolated ? "in an isolated page" : "in a page that is not isolated", () => {
+  afterEach(() => backend.use("auto"));
+
+  it("takes the fastest backend by itself", async () => {
+    expect(crossOriginIsolated).toBe(isolated);
+    expect(backend.info()).toMatchObject({ name: "wasm", simd: true });
     expect((await backend.ready()).name).toBe("wasm");
-    expect(backend.info().threads).toBeGreaterThanOrEqual(1);
+  });
+
+  it("runs on as many threads as there can be, and says why there are no more", async () => {
+    backend.use("wasm", { threads: 3 });
+    const { threads, reasons } = await backend.ready();
+    expect(threads).toBe(isolated ? 3 : 1);
+    if (!isolated) expect(reasons.join()).toMatch(/One thread: .* cross-origin isolated/);
   });
 
   it("shares its classes between entry points", () => {
@@ -77,10 +97,14 @@ describe("in a browser", () => {
     expect(nextTokens(lm, "The sea", { topK: 3 })).toHaveLength(3);
   });
 
-  it("gives the same digits as every other runtime", async () => {
-    backend.use("loops");
-    expect(await runPinnedTraining()).toEqual(PINNED);
-    backend.use("auto");
+  it.each([
+    ["loops", {}],
+    ["wasm", { relaxed: false, threads: 1 }],
+    ["wasm", { relaxed: false, threads: isolated ? 2 : 1 }],
+  ] as const)("gives the same digits as every other runtime: %s, %o", async (name, options) => {
+    backend.use(name, options);
+    expect(await backend.ready()).toMatchObject({ name, relaxed: false, threads: 1, ...options });
+    expect(await runPinnedTraining()).toEqual(PINNED[name]);
   });
 
   it("says that a folder needs a file system", async () => {

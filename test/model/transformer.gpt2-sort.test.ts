@@ -5,6 +5,7 @@ import { Transformer } from "../../src/model/transformer.ts";
 import { concat, reshape, slice, transpose } from "../../src/ops/layout.ts";
 import { softmax } from "../../src/ops/softmax.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { describeBackends } from "../backends.ts";
 import { dataPath, describeWithData } from "../data.ts";
 import { expectClose, pick } from "../golden.ts";
 
@@ -87,57 +88,59 @@ const merged = (heads: Tensor): Tensor => reshape(transpose(heads, 1, 2), [heads
 
 describeWithData("a trained minGPT that sorts", () => {
   const expected = read("gpt-nano-sort-t0-partials.json");
-  const model = new Transformer(
-    {
-      vocabSize: 3,
-      contextLength: 11,
-      dModel: 48,
-      nLayers: 3,
-      nHeads: 3,
-      activation: "geluTanh",
-      tieEmbeddings: false,
-    },
-    { parameters: parametersOf(read("gpt-nano-sort-model.json")) },
-  );
-  const tokens = pick(expected, "idx").toArray() as number[][];
-  const seen = new Map<string, Tensor>();
-  const logits = model.forward(tokens, { observe: (name, activation) => void seen.set(name, activation) });
-  const actual = new Map<string, Tensor>([
-    ...Object.entries(OBSERVED).map(([theirs, ours]): [string, Tensor] => [theirs, pick(seen, ours)]),
-    ["idx", pick(expected, "idx")],
-    ["tok_emb", model.tokenEmbedding.forward(tokens)],
-    ["pos_emb", reshape(model.parameters().get("positionEmbedding.weight") as Tensor, [1, 11, 48])],
-    [
-      "qkv",
-      concat(
-        ["query", "keys", "values"].map((part) => merged(pick(seen, `blocks.0.attention.${part}`))),
-        { axis: -1 },
-      ),
-    ],
-    ["lm_head", logits],
-    ["probs", softmax(logits)],
-  ]);
+  describeBackends(() => {
+    const model = new Transformer(
+      {
+        vocabSize: 3,
+        contextLength: 11,
+        dModel: 48,
+        nLayers: 3,
+        nHeads: 3,
+        activation: "geluTanh",
+        tieEmbeddings: false,
+      },
+      { parameters: parametersOf(read("gpt-nano-sort-model.json")) },
+    );
+    const tokens = pick(expected, "idx").toArray() as number[][];
+    const seen = new Map<string, Tensor>();
+    const logits = model.forward(tokens, { observe: (name, activation) => void seen.set(name, activation) });
+    const actual = new Map<string, Tensor>([
+      ...Object.entries(OBSERVED).map(([theirs, ours]): [string, Tensor] => [theirs, pick(seen, ours)]),
+      ["idx", pick(expected, "idx")],
+      ["tok_emb", model.tokenEmbedding.forward(tokens)],
+      ["pos_emb", reshape(model.parameters().get("positionEmbedding.weight") as Tensor, [1, 11, 48])],
+      [
+        "qkv",
+        concat(
+          ["query", "keys", "values"].map((part) => merged(pick(seen, `blocks.0.attention.${part}`))),
+          { axis: -1 },
+        ),
+      ],
+      ["lm_head", logits],
+      ["probs", softmax(logits)],
+    ]);
 
-  it.each([...expected.keys()])("computes the same %s", (name) => {
-    expectClose(pick(actual, name), pick(expected, name), TOLERANCE, name);
-  });
+    it.each([...expected.keys()])("computes the same %s", (name) => {
+      expectClose(pick(actual, name), pick(expected, name), TOLERANCE, name);
+    });
 
-  it("masks later tokens with -Infinity, and nothing else", () => {
-    const scores = pick(expected, "att").data;
-    const masked = scores.filter((score) => score === -Infinity).length;
-    expect(masked).toBe(3 * 3 * ((11 * 10) / 2));
-    expect(scores).toHaveLength(3 * 3 * 11 * 11);
-  });
+    it("masks later tokens with -Infinity, and nothing else", () => {
+      const scores = pick(expected, "att").data;
+      const masked = scores.filter((score) => score === -Infinity).length;
+      expect(masked).toBe(3 * 3 * ((11 * 10) / 2));
+      expect(scores).toHaveLength(3 * 3 * 11 * 11);
+    });
 
-  it("sorts", () => {
-    for (let seed = 0; seed < 20; seed++) {
-      const letters = Array.from({ length: 6 }, (_, i) => Math.floor(seed / 3 ** (i % 3) + i) % 3);
-      const sorted: number[] = [];
-      while (sorted.length < 6) {
-        const row = model.forward([...letters, ...sorted], { lastOnly: true }).data;
-        sorted.push(row.indexOf(Math.max(...row)));
+    it("sorts", () => {
+      for (let seed = 0; seed < 20; seed++) {
+        const letters = Array.from({ length: 6 }, (_, i) => Math.floor(seed / 3 ** (i % 3) + i) % 3);
+        const sorted: number[] = [];
+        while (sorted.length < 6) {
+          const row = model.forward([...letters, ...sorted], { lastOnly: true }).data;
+          sorted.push(row.indexOf(Math.max(...row)));
+        }
+        expect(sorted, letters.join("")).toEqual([...letters].sort());
       }
-      expect(sorted, letters.join("")).toEqual([...letters].sort());
-    }
+    });
   });
 });

@@ -9,6 +9,7 @@ import { scope } from "../../src/tensor/scope.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { clipFactor, gradientNorm } from "../../src/training/clip.ts";
 import { AdamW } from "../../src/training/optimizer.ts";
+import { describeBackends } from "../backends.ts";
 import { dataPath, describeWithData } from "../data.ts";
 import { distance, pick, readGolden } from "../golden.ts";
 
@@ -47,45 +48,47 @@ const families: readonly [folder: string, family: Family][] = [
 
 for (const [folder, family] of families) {
   describeWithData(`ten steps of ${folder}`, () => {
-    let golden: Map<string, Tensor>;
-    let model: Transformer;
-    let trained: { losses: number[]; norms: number[] };
-    beforeAll(async () => {
-      golden = readGolden(dataPath("golden", folder, "reference.safetensors"));
-      ({ model } = await loadModel(dataPath("golden", folder)));
-      trained = trainOn(model, pick(golden, "batches"));
-    });
+    describeBackends(() => {
+      let golden: Map<string, Tensor>;
+      let model: Transformer;
+      let trained: { losses: number[]; norms: number[] };
+      beforeAll(async () => {
+        golden = readGolden(dataPath("golden", folder, "reference.safetensors"));
+        ({ model } = await loadModel(dataPath("golden", folder)));
+        trained = trainOn(model, pick(golden, "batches"));
+      });
 
-    function expectNear(actual: ArrayLike<number>, name: string): void {
-      const error = distance(actual, pick(golden, name).data);
-      if (process.env.HEED_ERRORS !== undefined)
-        console.log(`${folder} ${name}: ${error.toExponential(1)} (allowed 1e-4)`);
-      expect(error, name).toBeLessThanOrEqual(1e-4);
-    }
-
-    it("have PyTorch's losses", () => {
-      expect(trained.losses).toHaveLength(10);
-      expectNear(trained.losses, "trainLosses");
-    });
-
-    it("have PyTorch's gradient norms, some of which are clipped", () => {
-      expectNear(trained.norms, "gradNorms");
-      expect(Math.max(...trained.norms)).toBeGreaterThan(1);
-    });
-
-    it("end at PyTorch's parameters", () => {
-      const parameters = toHuggingFace(family, model.parameters());
-      const names = [...golden.keys()].filter((name) => name.startsWith("after10/"));
-      expect(names).toHaveLength(4);
-      for (const name of names) {
-        const { data } = parameters.get(name.slice("after10/".length)) ?? { data: new Float32Array() };
-        const expected = pick(golden, name).data;
-        expect(data).toHaveLength(expected.length);
-        const error = data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
+      function expectNear(actual: ArrayLike<number>, name: string): void {
+        const error = distance(actual, pick(golden, name).data);
         if (process.env.HEED_ERRORS !== undefined)
-          console.log(`${folder} ${name}: ${error.toExponential(1)} absolute (allowed 1e-4)`);
+          console.log(`${folder} ${name}: ${error.toExponential(1)} (allowed 1e-4)`);
         expect(error, name).toBeLessThanOrEqual(1e-4);
       }
+
+      it("have PyTorch's losses", () => {
+        expect(trained.losses).toHaveLength(10);
+        expectNear(trained.losses, "trainLosses");
+      });
+
+      it("have PyTorch's gradient norms, some of which are clipped", () => {
+        expectNear(trained.norms, "gradNorms");
+        expect(Math.max(...trained.norms)).toBeGreaterThan(1);
+      });
+
+      it("end at PyTorch's parameters", () => {
+        const parameters = toHuggingFace(family, model.parameters());
+        const names = [...golden.keys()].filter((name) => name.startsWith("after10/"));
+        expect(names).toHaveLength(4);
+        for (const name of names) {
+          const { data } = parameters.get(name.slice("after10/".length)) ?? { data: new Float32Array() };
+          const expected = pick(golden, name).data;
+          expect(data).toHaveLength(expected.length);
+          const error = data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
+          if (process.env.HEED_ERRORS !== undefined)
+            console.log(`${folder} ${name}: ${error.toExponential(1)} absolute (allowed 1e-4)`);
+          expect(error, name).toBeLessThanOrEqual(1e-4);
+        }
+      });
     });
   });
 }

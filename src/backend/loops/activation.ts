@@ -1,7 +1,6 @@
 /** Activation functions, each beside its derivative. */
 import * as math from "../math.ts";
 
-const SQRT_HALF = 0.7071067811865476;
 /** 1 / √(2π): the height of the normal density. */
 const NORMAL_PEAK = 0.3989422804014327;
 /** √(2/π) and the cubic coefficient of the tanh approximation (Hendrycks and Gimpel, "Gaussian Error Linear Units", section 2). */
@@ -56,9 +55,9 @@ export function reluBackward(
   for (let i = begin; i < end; i++) gradX[i] = x[i] > 0 ? gradOut[i] : 0;
 }
 
-/** y = x Φ(x), with Φ(x) = (1 + erf(x / √2)) / 2. */
+/** y = x Φ(x), with Φ(x) = (1 + erf(x / √2)) / 2, the part of the normal distribution below x. */
 export function gelu(out: Float32Array, x: Float32Array, begin: number, end: number): void {
-  for (let i = begin; i < end; i++) out[i] = 0.5 * x[i] * (1 + math.erf(x[i] * SQRT_HALF));
+  for (let i = begin; i < end; i++) out[i] = x[i] * math.normalCdf(x[i]);
 }
 
 /** gradX = gradOut · (Φ(x) + x φ(x)), φ being the normal density. */
@@ -72,19 +71,20 @@ export function geluBackward(
   for (let i = begin; i < end; i++) {
     const value = x[i];
     const density = NORMAL_PEAK * math.exp(-0.5 * value * value);
-    gradX[i] = gradOut[i] * (0.5 * (1 + math.erf(value * SQRT_HALF)) + value * density);
+    gradX[i] = gradOut[i] * (math.normalCdf(value) + value * density);
   }
 }
 
-/** y = x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³). */
+/** y = x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³). As x / (1 + e^-2u) it loses no digits where tanh u is near -1. */
 export function geluTanh(out: Float32Array, x: Float32Array, begin: number, end: number): void {
   for (let i = begin; i < end; i++) {
     const value = x[i];
-    out[i] = 0.5 * value * (1 + math.tanh(GELU_SLOPE * (value + GELU_CUBIC * value * value * value)));
+    const u = GELU_SLOPE * value * (1 + GELU_CUBIC * value * value);
+    out[i] = value / (1 + math.exp(-2 * u));
   }
 }
 
-/** gradX = gradOut · ((1 + tanh u) / 2 + x (1 - tanh² u) u′ / 2). */
+/** gradX = gradOut · (s + x s (1 - s) 2u′) with s = 1 / (1 + e^-2u). */
 export function geluTanhBackward(
   gradX: Float32Array,
   gradOut: Float32Array,
@@ -95,9 +95,9 @@ export function geluTanhBackward(
   for (let i = begin; i < end; i++) {
     const value = x[i];
     const square = value * value;
-    const t = math.tanh(GELU_SLOPE * value * (1 + GELU_CUBIC * square));
+    const s = 1 / (1 + math.exp(-2 * GELU_SLOPE * value * (1 + GELU_CUBIC * square)));
     const slope = GELU_SLOPE * (1 + 3 * GELU_CUBIC * square);
-    gradX[i] = gradOut[i] * 0.5 * (1 + t + value * (1 - t * t) * slope);
+    gradX[i] = gradOut[i] * s * (1 + 2 * value * (1 - s) * slope);
   }
 }
 

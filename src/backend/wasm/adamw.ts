@@ -6,6 +6,9 @@ import type { Assembly } from "./kernel.ts";
 
 const { add, sub, mul, div, sqrt, splat } = f32x4;
 
+/** The least eps: about the root of the smallest float32. With less, a number whose moments are 0 would become 0 / 0. */
+const LEAST_EPS = 2 ** -75;
+
 /** Adds the AdamW update to the module. */
 export function adamWKernels(assembly: Assembly): Pick<Kernels, "adamW"> {
   const step = assembly.kernel(
@@ -45,7 +48,7 @@ export function adamWKernels(assembly: Assembly): Pick<Kernels, "adamW"> {
       step({
         outputs: [paramOut, mOut, vOut],
         inputs: [param, grad, m, v],
-        scalars: [gradScale, beta1, 1 - beta1, beta2, 1 - beta2, decay, stepSize, eps * root],
+        scalars: [gradScale, beta1, 1 - beta1, beta2, 1 - beta2, decay, stepSize, Math.max(eps * root, LEAST_EPS)],
         begin,
         end,
         items: paramOut.length,

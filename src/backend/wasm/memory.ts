@@ -79,6 +79,11 @@ export class LinearMemory implements ArrayMemory {
     return this.memory.buffer.byteLength;
   }
 
+  /** The most bytes that were lent at once since nothing was. */
+  get peak(): number {
+    return this.#peak;
+  }
+
   /** Whether an array lies here, so that kernels can work on it in place. */
   holds(array: ArrayBufferView): boolean {
     return this.#buffers.has(array.buffer);

@@ -1,18 +1,7 @@
 /** The assembler: its encodings, its checks, and that the engine understands every instruction and does what the name says. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  atomic,
-  f32,
-  f32x4,
-  f64,
-  f64x2,
-  i32,
-  i32x4,
-  select,
-  unsigned,
-  v128,
-} from "../../../src/backend/wasm/assembler.ts";
+import { atomic, f32, f32x4, f64, f64x2, i32, i32x4, select, v128 } from "../../../src/backend/wasm/assembler.ts";
 import type { Code, F32, I32, V128, ValueType } from "../../../src/backend/wasm/assembler.ts";
 import type { FunctionBody } from "../../../src/backend/wasm/function-body.ts";
 import { hasRelaxedSimd } from "../../../src/backend/wasm/features.ts";
@@ -50,14 +39,6 @@ function integer(a: number, b: number, expression: (a: I32, b: I32) => I32): num
 }
 
 describe("encodings", () => {
-  it("writes unsigned integers as LEB128", () => {
-    expect(unsigned(0)).toEqual([0]);
-    expect(unsigned(127)).toEqual([127]);
-    expect(unsigned(128)).toEqual([128, 1]);
-    expect(unsigned(624485)).toEqual([0xe5, 0x8e, 0x26]); // the example of the specification
-    expect(unsigned(2 ** 32 - 1)).toEqual([255, 255, 255, 255, 15]);
-  });
-
   it("writes signed constants that the engine reads back", () => {
     fc.assert(
       fc.property(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { UnaryBackwardKernel, UnaryKernel } from "../../../src/backend/backend.ts";
+import type { Kernels, UnaryBackwardKernel, UnaryKernel } from "../../../src/backend/backend.ts";
 import { loops } from "../../../src/backend/loops/loops.ts";
 import { createWasm } from "../../../src/backend/wasm/wasm.ts";
 
@@ -184,6 +184,18 @@ describe("gated activations on vector lanes", () => {
         Math.abs(got - slope(value)),
       );
       expect(error, `at ${at}`).toBeLessThan(7e-7);
+    });
+
+    it(`${name} and its slope are those of the plain loops at every single place`, () => {
+      for (const [tolerance, compute] of [
+        [1e-5, (from: Kernels) => run(from[name], x)],
+        [1e-4, (from: Kernels) => slopes(from[`${name}Backward`], x)],
+      ] as const) {
+        const [got, expected] = [compute(kernels), compute(loops.kernels)];
+        const allowed = (i: number): number => tolerance * Math.max(1e-3, Math.abs(expected[i]));
+        const bad = got.findIndex((value, i) => !(Math.abs(value - expected[i]) <= allowed(i)));
+        expect(bad, `${got[bad]}, not ${expected[bad]}, at ${x[bad]}`).toBe(-1);
+      }
     });
 
     it(`${name} is settled far out`, () => {
