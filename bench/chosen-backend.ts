@@ -1,6 +1,9 @@
 /** The backend that the command line asked for, and others for the length of a case. */
 import { backend } from "heed";
 import type { BackendName, BackendOptions } from "heed";
+import type { Block } from "../src/backend/backend.ts";
+import { backendMemory } from "../src/backend/current.ts";
+import { LinearMemory } from "../src/backend/wasm/memory.ts";
 
 /** What was asked for. */
 export interface Choice {
@@ -41,4 +44,14 @@ export async function useThreads(threads: number): Promise<void> {
 export function whyNoWasm(): string | undefined {
   const { name } = backend.info();
   return name === "wasm" ? undefined : `the backend is "${name}"`;
+}
+
+/** A place in the backend's memory, where kernels work on it without copying: that would be timed too, and nobody would see it. */
+export function pinInPlace(size: number): Block {
+  const memory = backendMemory();
+  const block = memory.pin(size);
+  if (block === undefined) throw new Error("there is no room in linear memory");
+  if (memory instanceof LinearMemory && memory.holds(block.data)) return block;
+  block.release();
+  throw new Error("kernels would copy the array: linear memory does not take it for its own");
 }

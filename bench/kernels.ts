@@ -3,12 +3,12 @@
  * also measured on arrays that no cache holds, beside plain copying.
  */
 import type { Block, Kernels } from "../src/backend/backend.ts";
-import { backendMemory, kernels as activeKernels } from "../src/backend/current.ts";
+import { kernels as activeKernels } from "../src/backend/current.ts";
 import { loops } from "../src/backend/loops/loops.ts";
 import { call, kernelCases } from "../test/backend/kernel-cases.ts";
 import type { KernelArray, KernelData } from "../test/backend/kernel-cases.ts";
 import { BACKWARD_PRODUCTS, FORWARD_PRODUCTS, productWork } from "./attention.ts";
-import { whyNoWasm } from "./chosen-backend.ts";
+import { pinInPlace, whyNoWasm } from "./chosen-backend.ts";
 
 import type { BenchCase, Subject } from "./harness.ts";
 import { streaming } from "./streaming.ts";
@@ -66,8 +66,7 @@ function pairOf(each: Kernel): BenchCase[] {
     };
   };
   const pin = (type: ArrayType, length: number): KernelArray => {
-    const block = backendMemory().pin((length * type.BYTES_PER_ELEMENT) / 4);
-    if (block === undefined) throw new Error("there is no room in linear memory");
+    const block = pinInPlace((length * type.BYTES_PER_ELEMENT) / 4);
     blocks.push(block);
     const { buffer, byteOffset } = block.data;
     return new type(buffer as ArrayBuffer, byteOffset, length);

@@ -1,8 +1,8 @@
 /** Kernels that do little with each number, on arrays of 64 MiB, which no cache holds: bytes read and written, beside plain copying. */
 import { backend } from "heed";
 import type { Block, Kernels } from "../src/backend/backend.ts";
-import { backendMemory, kernels } from "../src/backend/current.ts";
-import { whyNoWasm } from "./chosen-backend.ts";
+import { kernels } from "../src/backend/current.ts";
+import { pinInPlace, whyNoWasm } from "./chosen-backend.ts";
 import type { BenchCase } from "./harness.ts";
 import { uniformArray } from "./seeded.ts";
 import { STREAMS, Shared, Streams } from "./streams.ts";
@@ -17,8 +17,7 @@ const ROW = 128;
 const arrays = new Shared<Block[]>(
   () =>
     Array.from({ length: ARRAYS }, () => {
-      const block = backendMemory().pin(SIZE);
-      if (block === undefined) throw new Error("there is no room in linear memory");
+      const block = pinInPlace(SIZE);
       fill(block.data);
       return block;
     }),

@@ -72,6 +72,7 @@ if (!hasBrowser && process.env.CI === "true") throw new Error(noBrowser);
 const config: ViteUserConfig = {
   root,
   test: {
+    maxWorkers: "100%", // by itself vitest leaves a processor free: of two, that is half
     reporters: [new SkipReporter(hasBrowser ? [] : [noBrowser]), "default"],
     projects: hasBrowser
       ? [nodeProject, browserProject("browser", true), browserProject("browser-plain", false)]

@@ -85,8 +85,12 @@ describe("train", () => {
       expect(Math.abs(loss - one.steps[i].loss)).toBeLessThan(1e-4);
       expect(Math.abs(gradNorm - one.steps[i].gradNorm)).toBeLessThan(1e-4);
     });
-    for (const [name, data] of two.parameters)
-      data.forEach((value, i) => expect(Math.abs(value - (one.parameters.get(name)?.[i] ?? NaN))).toBeLessThan(1e-4));
+    for (const [name, data] of two.parameters) {
+      if (name.endsWith("kProj.bias")) continue; // its gradient is zero: AdamW makes steps of what rounding leaves of it
+      data.forEach((value, i) => {
+        expect(Math.abs(value - (one.parameters.get(name)?.[i] ?? NaN)), name).toBeLessThan(1e-4);
+      });
+    }
   });
 
   it("draws the same batches with dropout as without", async () => {

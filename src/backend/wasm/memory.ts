@@ -89,6 +89,13 @@ export class LinearMemory implements ArrayMemory {
     return this.#buffers.has(array.buffer);
   }
 
+  /** An array at an address. Engines put a new buffer in place of the old one whenever any shared memory grows, another one too. */
+  view(address: number, size: number): Float32Array {
+    const { buffer } = this.memory;
+    this.#buffers.add(buffer);
+    return new Float32Array(buffer, address, size);
+  }
+
   /** How much is lent, for `giveBack`; 0 for nothing. */
   mark(): number {
     return this.#lent.length;
@@ -97,7 +104,7 @@ export class LinearMemory implements ArrayMemory {
   /** An array until the next `giveBack` of an earlier mark; an ordinary one if memory has run out. */
   lend(size: number): Float32Array {
     const address = this.lendBytes(4 * size);
-    if (address > 0) return new Float32Array(this.memory.buffer, address, size);
+    if (address > 0) return this.view(address, size);
     const array = new Float32Array(size);
     this.#note(roundUp(4 * size, ALIGNMENT)); // the next time there shall be room for it beside the others
     return array;
@@ -277,7 +284,7 @@ class PinnedBlock implements Block {
   /** The array, anew where growth has emptied the old one. */
   #view(): Float32Array {
     this.#forgotten.unregister(this);
-    this.#array = new Float32Array(this.#home.memory.buffer, this.#place.address, this.#size);
+    this.#array = this.#home.view(this.#place.address, this.#size);
     this.#forgotten.register(this.#array, this.#place, this);
     return this.#array;
   }

@@ -260,3 +260,15 @@ describe("growth of shared memory", () => {
     expect(data.length).toBe(1000);
   });
 });
+
+describe("several memories", () => {
+  it("keep knowing their own arrays when another one grows", () => {
+    const [mine, other] = [new LinearMemory(true), new LinearMemory(true)];
+    const before = mine.lend(4);
+    other.lend(2 ** 22); // engines give all shared memories new buffers when one of them grows
+    const after = mine.lend(4);
+    const pinned = mine.pin(4)?.data as Float32Array;
+    expect([before, after, pinned].map((array) => mine.holds(array))).toEqual([true, true, true]);
+    expect(other.holds(after)).toBe(false);
+  });
+});
