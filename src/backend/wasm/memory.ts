@@ -217,6 +217,7 @@ export class LinearMemory implements ArrayMemory {
   }
 
   #free({ address, bytes }: Readonly<Gap>): void {
+    if (bytes === 0) return; // a gap of nothing would keep its neighbours apart
     const after = this.#gaps.findIndex((gap) => gap.address > address);
     this.#gaps.splice(after < 0 ? this.#gaps.length : after, 0, { address, bytes });
     const merged: Gap[] = [];
