@@ -49,6 +49,8 @@ export function transpose(x: Tensor, axis1 = -2, axis2 = -1): Tensor {
   const [first, second] = [Math.min(...axes), Math.max(...axes)];
   if (first === second) return reshape(x, x.shape);
   const shape = x.shape.with(first, x.shape[second]).with(second, x.shape[first]);
+  // Where at most one of the axes concerned is longer than 1, as for the only token of a step of decoding, nothing moves.
+  if (x.shape.slice(first, second + 1).filter((length) => length > 1).length <= 1) return reshape(x, shape);
   return record("transpose", swapAxes(x.data, x.shape, first, second), shape, [x], (gradOut) => [
     swapAxes(gradOut, shape, first, second),
   ]);

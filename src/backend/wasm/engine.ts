@@ -37,34 +37,45 @@ class Instance {
     const chunks = pool === null ? 1 : pool.chunks(end - begin, cost);
     const stride = roundUp(scratchBytes, ALIGNMENT);
     const scratch = chunks === 1 || pool === null ? stride : stride * pool.limit;
-    const arrays = [...outputs, ...inputs];
-    let bytes = scratch;
-    for (const array of arrays) if (!memory.holds(array)) bytes += roundUp(array.byteLength, ALIGNMENT);
-    const mark = memory.mark();
+    const bytes = scratch + this.#foreignBytes(outputs) + this.#foreignBytes(inputs);
+    const mark = bytes === 0 ? 0 : memory.mark();
     const staging = bytes === 0 ? 0 : memory.lendBytes(bytes);
     if (bytes > 0 && staging === 0) return false;
     if (this.#integers.length === 0) this.#lookAgain();
     const words = this.#integers;
-    let place = 0;
-    words[place++] = staging;
-    words[place++] = stride;
+    words[0] = staging;
+    words[1] = stride;
+    let place = 2;
     let next = staging + scratch;
-    for (const [i, array] of arrays.entries()) {
-      if (memory.holds(array)) words[place++] = array.byteOffset;
-      else {
-        words[place++] = next;
-        if (i >= outputs.length || begin > 0 || end < items) this.#bytes(next, array.byteLength).set(bytesOf(array));
-        next += roundUp(array.byteLength, ALIGNMENT);
-      }
-    }
+    const partly = begin > 0 || end < items;
+    for (const array of outputs) next = this.#putAddress(array, place++, next, partly);
+    for (const array of inputs) next = this.#putAddress(array, place++, next, true);
     for (const size of sizes) words[place++] = size;
     for (const scalar of scalars) this.#floats[place++] = scalar;
     const run = this.#functions[fn];
     if (pool === null || chunks === 1) run(BLOCK, begin, end);
     else pool.run(fn, BLOCK, begin, end, chunks, (from, to) => run(BLOCK, from, to));
     if (bytes > scratch) this.#copyOut(outputs, staging + scratch);
-    memory.giveBack(mark);
+    if (bytes > 0) memory.giveBack(mark);
     return true;
+  }
+
+  /** Bytes of the arrays that lie elsewhere, each rounded up. */
+  #foreignBytes(arrays: readonly KernelArray[]): number {
+    let bytes = 0;
+    for (const array of arrays) if (!this.memory.holds(array)) bytes += roundUp(array.byteLength, ALIGNMENT);
+    return bytes;
+  }
+
+  /** Writes an array's address; one that lies elsewhere gets its place at `next`. Gives back where the next one goes. */
+  #putAddress(array: KernelArray, place: number, next: number, copyIn: boolean): number {
+    if (this.memory.holds(array)) {
+      this.#integers[place] = array.byteOffset;
+      return next;
+    }
+    this.#integers[place] = next;
+    if (copyIn) this.#bytes(next, array.byteLength).set(bytesOf(array));
+    return next + roundUp(array.byteLength, ALIGNMENT);
   }
 
   #copyOut(outputs: readonly KernelArray[], from: number): void {
