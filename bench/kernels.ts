@@ -152,7 +152,7 @@ const table: readonly Kernel[] = [
   box("adamW", "1,048,576", { n: 2 ** 20 }, 2 ** 20),
   ...(["attention", "attentionBackward"] as const).map((kernel): Kernel => ({
     kernel,
-    sizes: { ...attentionSizes, shared: 1, causal: 1, past: 0, room: 0 },
+    sizes: { ...attentionSizes, shared: 1, causal: 1, past: 0, room: 0, window: 64 },
     at: "12×4×64×32",
     work: (kernel === "attention" ? FORWARD_PRODUCTS : BACKWARD_PRODUCTS) * attentionWork,
     unit: "GFLOP/s",

@@ -8,8 +8,8 @@ import type { V128 } from "../src/backend/wasm/assembler.ts";
 import { Engine } from "../src/backend/wasm/engine.ts";
 import { hasRelaxedSimd } from "../src/backend/wasm/features.ts";
 import { Assembly } from "../src/backend/wasm/kernel.ts";
-import type { KernelCall } from "../src/backend/wasm/kernel.ts";
-import { matmulKernels } from "../src/backend/wasm/matmul.ts";
+import type { Call, Work } from "../src/backend/wasm/kernel.ts";
+import { addMatmul } from "../src/backend/wasm/matmul.ts";
 import { LinearMemory } from "../src/backend/wasm/memory.ts";
 import { addPanels } from "../src/backend/wasm/panels.ts";
 import { addThreads } from "../src/backend/wasm/threads.ts";
@@ -19,8 +19,6 @@ export const BLOCK = 16_384;
 const BLOCK_BYTES = 4 * BLOCK;
 /** Vectors that a loop handles in a round: as many sums as fit into registers. */
 const VECTORS = 8;
-
-type RunKernel = (call: KernelCall) => void;
 
 /** Numbers of streams that reading is tried with: which one is fastest depends on the processor. */
 export const STREAMS = [1, 2, 4, 8] as const;
@@ -32,8 +30,8 @@ export type StreamCount = (typeof STREAMS)[number];
 export class Streams {
   readonly memory: LinearMemory = new LinearMemory(true);
   readonly matmul: Kernels["matmul"];
-  readonly #read: Map<StreamCount, RunKernel>;
-  readonly #copy: RunKernel;
+  readonly #read: Map<StreamCount, Call>;
+  readonly #copy: Call;
   readonly #module: WebAssembly.Module;
   readonly #names: readonly string[];
   readonly #engines = new Map<number, Engine>();
@@ -41,11 +39,14 @@ export class Streams {
 
   /** @param relaxed whether products may use relaxed SIMD where there is any */
   constructor(relaxed: boolean) {
-    const assembly = new Assembly(relaxed && hasRelaxedSimd(), this.memory, (fn, call) => {
+    const assembly = new Assembly(relaxed && hasRelaxedSimd(), this.memory, (...call) => {
       if (this.#engine === null) throw new Error("Streams: no threads are ready");
-      this.#engine.run(fn, call);
+      this.#engine.run(...call);
     });
-    this.matmul = matmulKernels(assembly, addPanels(assembly)).matmul;
+    addMatmul(assembly, addPanels(assembly));
+    const { matmul } = assembly.kernels;
+    if (matmul === undefined) throw new Error("Streams: there is no matrix product");
+    this.matmul = matmul;
     this.#read = new Map(STREAMS.map((streams) => [streams, readKernel(assembly, streams)]));
     this.#copy = copyKernel(assembly);
     addThreads(assembly);
@@ -75,13 +76,13 @@ export class Streams {
 
   /** Adds up the whole blocks of an array; a part of the sum for each thread's share comes into `out`, four floats for each block. */
   read(streams: StreamCount, out: Float32Array, x: Float32Array): number {
-    this.#read.get(streams)?.({ outputs: [out], inputs: [x], begin: 0, ...allBlocks(x) });
+    this.#read.get(streams)?.([out, x], { begin: 0, ...allBlocks(x) });
     return out[0];
   }
 
   /** Copies the whole blocks of an array. */
   copy(out: Float32Array, x: Float32Array): number {
-    this.#copy({ outputs: [out], inputs: [x], begin: 0, ...allBlocks(x) });
+    this.#copy([out, x], { begin: 0, ...allBlocks(x) });
     return out[0];
   }
 
@@ -91,13 +92,13 @@ export class Streams {
   }
 }
 
-function allBlocks(x: Float32Array): Pick<KernelCall, "end" | "items" | "cost"> {
+function allBlocks(x: Float32Array): Pick<Work, "end" | "items" | "cost"> {
   return { end: Math.floor(x.length / BLOCK), items: Infinity, cost: BLOCK };
 }
 
 /** The sum of blocks `begin` to `end` of x, read in `streams` parts side by side, into the four floats at out[4 · begin]. */
-function readKernel(assembly: Assembly, streams: StreamCount): RunKernel {
-  return assembly.kernel(`read${streams}`, { outputs: ["out"], inputs: ["x"] }, (f, { out, x, begin, end }) => {
+function readKernel(assembly: Assembly, streams: StreamCount): Call {
+  return assembly.function(`read${streams}`, { outputs: 1, inputs: 1 }, (f, out, x, begin, end) => {
     const rounds = VECTORS / streams;
     const sums = Array.from({ length: VECTORS }, () => f.local("v128"));
     const bytes = f.let(i32.mul(i32.sub(end, begin), i32.const(BLOCK_BYTES / streams)));
@@ -119,8 +120,8 @@ function readKernel(assembly: Assembly, streams: StreamCount): RunKernel {
 }
 
 /** Blocks `begin` to `end` of out are those of x. */
-function copyKernel(assembly: Assembly): RunKernel {
-  return assembly.kernel("copy", { outputs: ["out"], inputs: ["x"] }, (f, { out, x, begin, end }) => {
+function copyKernel(assembly: Assembly): Call {
+  return assembly.function("copy", { outputs: 1, inputs: 1 }, (f, out, x, begin, end) => {
     const start = f.let(i32.mul(begin, i32.const(BLOCK_BYTES)));
     const to = f.let(i32.add(out, start));
     const from = f.let(i32.add(x, start));

@@ -72,6 +72,8 @@ export interface AttentionSizes {
   headDim: number;
   /** 1: query i sees keys 0 .. keyLen - seq + i. 0: every query sees every key. */
   causal: number;
+  /** A causal query sees at most so many keys, the last of those it might see; keyLen or more: all of them. */
+  window: number;
 }
 
 /** Scalars of one AdamW step, bias corrections included. */

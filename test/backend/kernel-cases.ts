@@ -344,14 +344,24 @@ const norms: KernelCase[] = (["layerNorm", "rmsNorm"] as const).flatMap((kernel)
 
 const attentionSizes = {
   ...{ batch: upTo(2), shared: upTo(3, 1), nKvHeads: upTo(2, 1), headDim: upTo(65), causal: flag },
-  ...{ seq: upTo(33), past: fc.constantFrom(0, 1, 5, 16, 40), room: fc.nat(3) },
+  ...{ seq: upTo(33), past: fc.constantFrom(0, 1, 5, 16, 40), room: fc.nat(3), window: fc.constantFrom(1, 3, 10, 100) },
 };
 
 const attentions: KernelCase[] = (["attention", "attentionBackward"] as const).map((kernel) =>
-  kernelCase(kernel, attentionSizes, ({ batch, shared, nKvHeads, headDim, causal, seq, past, room }, draw) => {
+  kernelCase(kernel, attentionSizes, ({ batch, shared, nKvHeads, headDim, causal, seq, past, room, window }, draw) => {
     const nHeads = shared * nKvHeads;
     const keyLen = seq + past;
-    const sizes: AttentionSizes = { batch, nHeads, nKvHeads, seq, keyLen, keyRows: keyLen + room, headDim, causal };
+    const sizes: AttentionSizes = {
+      batch,
+      nHeads,
+      nKvHeads,
+      seq,
+      keyLen,
+      keyRows: keyLen + room,
+      headDim,
+      causal,
+      window,
+    };
     const queries = batch * nHeads * seq;
     const keys = batch * nKvHeads * sizes.keyRows * headDim;
     const inputs = [draw.floats(queries * headDim, 2), draw.floats(keys, 2), draw.floats(keys)];

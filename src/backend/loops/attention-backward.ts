@@ -7,7 +7,7 @@
  */
 import type { AttentionSizes } from "../backend.ts";
 import { exp } from "../math.ts";
-import { visibleKeys } from "./attention.ts";
+import { firstKey, visibleKeys } from "./attention.ts";
 import { addFourOuter, addWeightedRows, dotRows } from "./rows.ts";
 
 /** Queries handled together. */
@@ -115,9 +115,11 @@ function queryBackward(
   dotRows(scoreGrads, row, outGrads, vector, v, keys, visible, headDim);
   const lse = logSumExp[head * seq + i];
   weightsAndGrads(row, visible, lse === -Infinity ? 0 : lse, rowDot);
-  // A block reaches as far as its last query sees; what this one does not see counts nothing.
-  weightRows.fill(0, row + visible, row + keyLen);
-  scoreGrads.fill(0, row + visible, row + keyLen);
+  // A block reaches from the first key to the last that any of its queries sees; what this one does not see counts nothing.
+  for (const grads of [weightRows, scoreGrads]) {
+    grads.fill(0, row, row + firstKey(sizes, i));
+    grads.fill(0, row + visible, row + keyLen);
+  }
   queryGrad.fill(0, 0, headDim);
   addWeightedRows(queryGrad, scoreGrads, row, k, keys, visible, headDim);
   for (let d = 0; d < headDim; d++) gradQ[query + d] = queryGrad[d] * scale;

@@ -10,9 +10,14 @@ import { exp, log } from "../math.ts";
 import { addWeightedRows, dotRows } from "./rows.ts";
 import { rowShift } from "./softmax.ts";
 
-/** Number of keys that query `i` may attend to. */
+/** The end of the keys that query `i` may attend to. */
 export function visibleKeys(sizes: AttentionSizes, i: number): number {
   return sizes.causal === 1 ? sizes.keyLen - sizes.seq + i + 1 : sizes.keyLen;
+}
+
+/** The first key that query `i` may attend to: 0 unless a window leaves out the oldest. */
+export function firstKey(sizes: AttentionSizes, i: number): number {
+  return sizes.causal === 1 ? Math.max(0, visibleKeys(sizes, i) - sizes.window) : 0;
 }
 
 /** Where the keys and values of query head `head` (an index over batch · nHeads) begin. */
@@ -47,7 +52,8 @@ export function attentionNaive(
       for (let j = 0; j < keyLen; j++) {
         let score = 0;
         for (let d = 0; d < headDim; d++) score += q[query + d] * k[keys + j * headDim + d];
-        scores[row + j] = j < visibleKeys(sizes, i) ? score * scale : -Infinity;
+        const seen = j >= firstKey(sizes, i) && j < visibleKeys(sizes, i);
+        scores[row + j] = seen ? score * scale : -Infinity;
       }
       const shift = rowShift(scores, row, keyLen);
       let sum = 0;
@@ -90,13 +96,15 @@ export function attention(
     const keys = keyStart(sizes, head);
     for (let i = 0; i < seq; i++) {
       const query = (head * seq + i) * headDim;
-      const visible = visibleKeys(sizes, i);
+      const first = firstKey(sizes, i);
+      const visible = visibleKeys(sizes, i) - first;
+      const seen = keys + first * headDim;
       for (let d = 0; d < headDim; d++) queryRow[d] = q[query + d] * scale;
-      dotRows(scoreRow, 0, queryRow, 0, k, keys, visible, headDim);
+      dotRows(scoreRow, 0, queryRow, 0, k, seen, visible, headDim);
       const shift = rowShift(scoreRow, 0, visible);
       const sum = exponentials(scoreRow, visible, shift);
       outRow.fill(0, 0, headDim);
-      addWeightedRows(outRow, scoreRow, 0, v, keys, visible, headDim);
+      addWeightedRows(outRow, scoreRow, 0, v, seen, visible, headDim);
       const factor = sum === 0 ? 0 : 1 / sum;
       for (let d = 0; d < headDim; d++) out[query + d] = outRow[d] * factor;
       logSumExp[head * seq + i] = shift + log(sum);

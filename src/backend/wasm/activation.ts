@@ -4,13 +4,12 @@
  * silu, gelu and the tanh approximation of gelu are one function, y = x σ(v) with σ(v) = 1 / (1 + e^-v) and an odd v(x) = x S(x²).
  * So y′ = σ + x σ (1 - σ) v′, and with S = Σ cₖ x²ᵏ, v′ = Σ (2k + 1) cₖ x²ᵏ.
  */
-import type { Kernels, UnaryBackwardKernel, UnaryKernel } from "../backend.ts";
 import { f32x4, v128 } from "./assembler.ts";
 import type { V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
 import type { Assembly } from "./kernel.ts";
 import { constants, exp, exp2, polynomial, tanh } from "./math.ts";
-import { unary, unaryBackward } from "./unary.ts";
+import { addUnary, addUnaryBackward } from "./unary.ts";
 
 const { add, div, mul, neg, pmin, sub } = f32x4;
 
@@ -27,38 +26,23 @@ const GELU = [
   -1.4413666215364e-7, -8.8370374217011e-9, 6.6401912930498e-10, -1.71701884168229e-11, 1.63493567583423e-13,
 ];
 
-// prettier-ignore
-type Activations =
-  | "tanh" | "sigmoid" | "relu" | "gelu" | "geluTanh" | "silu"
-  | "tanhBackward" | "sigmoidBackward" | "reluBackward" | "geluBackward" | "geluTanhBackward" | "siluBackward";
+const GATED = { gelu: GELU, geluTanh: GELU_TANH, silu: SILU };
 
 /** Adds activation functions to the module. */
-export function activationKernels(assembly: Assembly): Pick<Kernels, Activations> {
+export function addActivations(assembly: Assembly): void {
   const one = (f: FunctionBody): V128 => constants(f)(1);
   const zero = (f: FunctionBody): V128 => constants(f)(0);
-  const forward = (name: string, apply: (f: FunctionBody, x: V128) => V128): UnaryKernel =>
-    unary(assembly, name, (f, x) => apply(f, f.let(x)));
-  const backward = (name: string, slope: (f: FunctionBody, gradOut: V128, saved: V128) => V128): UnaryBackwardKernel =>
-    unaryBackward(assembly, name, (f, gradOut, saved) => slope(f, gradOut, f.let(saved)));
-  const gated = (name: string, coefficients: number[]): UnaryKernel =>
-    forward(name, (f, x) => div(x, add(one(f), power(f, x, coefficients))));
-  const gatedBackward = (name: string, coefficients: number[]): UnaryBackwardKernel =>
-    backward(name, (f, gradOut, x) => mul(gradOut, gatedSlope(f, x, coefficients)));
-  return {
-    tanh: forward("tanh", tanh),
-    sigmoid: forward("sigmoid", (f, x) => div(one(f), add(one(f), exp(f, neg(x))))),
-    // NaN compares as false, and stays.
-    relu: forward("relu", (f, x) => v128.andnot(x, f32x4.le(x, zero(f)))),
-    gelu: gated("gelu", GELU),
-    geluTanh: gated("geluTanh", GELU_TANH),
-    silu: gated("silu", SILU),
-    tanhBackward: backward("tanhBackward", (f, gradOut, y) => mul(gradOut, sub(one(f), mul(y, y)))),
-    sigmoidBackward: backward("sigmoidBackward", (f, gradOut, y) => mul(mul(gradOut, y), sub(one(f), y))),
-    reluBackward: backward("reluBackward", (f, gradOut, x) => v128.and(gradOut, f32x4.gt(x, zero(f)))),
-    geluBackward: gatedBackward("geluBackward", GELU),
-    geluTanhBackward: gatedBackward("geluTanhBackward", GELU_TANH),
-    siluBackward: gatedBackward("siluBackward", SILU),
-  };
+  addUnary(assembly, "tanh", tanh);
+  addUnaryBackward(assembly, "tanhBackward", (f, gradOut, y) => mul(gradOut, sub(one(f), mul(y, y))));
+  addUnary(assembly, "sigmoid", (f, x) => div(one(f), add(one(f), exp(f, neg(x)))));
+  addUnaryBackward(assembly, "sigmoidBackward", (f, gradOut, y) => mul(mul(gradOut, y), sub(one(f), y)));
+  // NaN compares as false, and stays.
+  addUnary(assembly, "relu", (f, x) => v128.andnot(x, f32x4.le(x, zero(f))));
+  addUnaryBackward(assembly, "reluBackward", (f, gradOut, x) => v128.and(gradOut, f32x4.gt(x, zero(f))));
+  for (const name of Object.keys(GATED) as (keyof typeof GATED)[]) {
+    addUnary(assembly, name, (f, x) => div(x, add(one(f), power(f, x, GATED[name]))));
+    addUnaryBackward(assembly, `${name}Backward`, (f, gradOut, x) => mul(gradOut, gatedSlope(f, x, GATED[name])));
+  }
 }
 
 /** Σ cₖ x²ᵏ, times `factor`. */

@@ -8,8 +8,7 @@
  */
 
 import { HeedError } from "../../errors.ts";
-import { signed, unsigned } from "./bytes.ts";
-import type { Bytes } from "./bytes.ts";
+import { raw, signed, unsigned } from "./bytes.ts";
 
 /** What a piece of code leaves on the stack. */
 export type ValueType = "i32" | "f32" | "f64" | "v128";
@@ -17,8 +16,12 @@ export type ValueType = "i32" | "f32" | "f64" | "v128";
 /** A piece of code and the type of its result. */
 export interface Code<T extends ValueType | "void"> {
   readonly type: T;
-  readonly bytes: Bytes;
+  /** One in each character. */
+  readonly bytes: string;
 }
+
+/** What an instruction takes: a piece of code, or a number for the constant. */
+export type Operand<T extends ValueType> = Code<T> | (T extends "v128" ? never : number);
 
 /** A 32-bit integer. */
 export type I32 = Code<"i32">;
@@ -32,48 +35,42 @@ export type V128 = Code<"v128">;
 export type Statement = Code<"void">;
 
 /** The byte that stands for each type. */
-export const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+export const TYPE_BYTES: Readonly<Record<ValueType, string>> = { i32: "\x7f", f32: "\x7d", f64: "\x7c", v128: "\x7b" };
 
-/** Puts an instruction behind its operands. Called some ten thousand times at start-up: the lists of types are made only once. */
-function join<T extends ValueType | "void">(
-  type: T,
-  expected: readonly ValueType[],
-  instruction: Bytes,
-  ...operands: Code<ValueType>[]
-): Code<T> {
-  const bytes: Bytes[] = [];
-  for (let i = 0; i < expected.length; i++) {
-    if (operands[i].type !== expected[i])
-      throw new HeedError("assembler", `assembler: operand ${i} must be ${expected[i]}, got ${operands[i].type}`);
-    bytes.push(operands[i].bytes);
-  }
-  bytes.push(instruction);
-  return { type, bytes };
+/** Constants as code. */
+const CONSTANTS = {
+  i32: (value: number): string => "\x41" + signed(value | 0),
+  f32: (value: number): string => "\x43" + raw(Float32Array.of(value)),
+  f64: (value: number): string => "\x44" + raw(Float64Array.of(value)),
+};
+
+/** The code of operand number `place` of an instruction, which must have a type. */
+export function operand<T extends ValueType>(type: T, value: Operand<T>, place: number): string {
+  if (typeof value === "number") return CONSTANTS[type as keyof typeof CONSTANTS](value);
+  if (value.type !== type)
+    throw new HeedError("assembler", `assembler: operand ${place} must be ${type}, got ${value.type}`);
+  return value.bytes;
 }
 
 // Tables of opcodes by name. Vector instructions have the prefix 0xfd, which `VECTOR` stands for, atomic ones 0xfe.
-const VECTOR = [0xfd];
-const ATOMIC = [0xfe];
+const VECTOR = "\xfd";
+const ATOMIC = "\xfe";
 type Table = Readonly<Record<string, number>>;
 type Instructions<T extends Table, F> = Readonly<Record<keyof T, F>>;
 
-type Unary<A extends ValueType, R extends ValueType> = (a: Code<A>) => Code<R>;
-type Binary<A extends ValueType, R extends ValueType> = (a: Code<A>, b: Code<A>) => Code<R>;
+type Unary<A extends ValueType, R extends ValueType> = (a: Operand<A>) => Code<R>;
+type Binary<A extends ValueType, R extends ValueType> = (a: Operand<A>, b: Operand<A>) => Code<R>;
 type Ternary = (a: V128, b: V128, c: V128) => V128;
-type Shift = (a: V128, bits: I32) => V128;
+type Shift = (a: V128, bits: Operand<"i32">) => V128;
 type ExtractLane<R extends ValueType> = (a: V128, lane: number) => Code<R>;
 /** `offset` bytes are added to the address, at no cost. */
-type Load<R extends ValueType> = (address: I32, offset?: number) => Code<R>;
-type Store<A extends ValueType> = (address: I32, value: Code<A>, offset?: number) => Statement;
-type StoreLane = (address: I32, value: V128, lane: number, offset?: number) => Statement;
+type Load<R extends ValueType> = (address: Operand<"i32">, offset?: number) => Code<R>;
+type Store<A extends ValueType> = (address: Operand<"i32">, value: Operand<A>, offset?: number) => Statement;
+type StoreLane = (address: Operand<"i32">, value: V128, lane: number, offset?: number) => Statement;
 
 /** All instructions of a table, made alike. */
-function each<T extends Table, F>(
-  table: T,
-  prefix: readonly number[],
-  make: (opcode: number[]) => F,
-): Instructions<T, F> {
-  const named = Object.entries(table).map(([name, code]) => [name, make([...prefix, ...unsigned(code)])]);
+function each<T extends Table, F>(table: T, prefix: string, make: (opcode: string) => F): Instructions<T, F> {
+  const named = Object.entries(table).map(([name, code]) => [name, make(prefix + unsigned(code))]);
   return Object.fromEntries(named) as Instructions<T, F>;
 }
 
@@ -82,8 +79,8 @@ function unary<T extends Table, A extends ValueType, R extends ValueType>(
   from: A,
   to: R,
 ): Instructions<T, Unary<A, R>> {
-  const types = [from];
-  return each(table, from === "v128" || to === "v128" ? VECTOR : [], (opcode) => (a) => join(to, types, opcode, a));
+  const prefix = from === V || to === V ? VECTOR : "";
+  return each(table, prefix, (opcode) => (a) => ({ type: to, bytes: operand(from, a, 0) + opcode }));
 }
 
 function binary<T extends Table, A extends ValueType, R extends ValueType>(
@@ -91,66 +88,61 @@ function binary<T extends Table, A extends ValueType, R extends ValueType>(
   from: A,
   to: R,
 ): Instructions<T, Binary<A, R>> {
-  const types = [from, from];
-  return each(table, from === "v128" ? VECTOR : [], (opcode) => (a, b) => join(to, types, opcode, a, b));
+  return each(table, from === V ? VECTOR : "", (opcode) => (a, b) => ({
+    type: to,
+    bytes: operand(from, a, 0) + operand(from, b, 1) + opcode,
+  }));
 }
 
 const V = "v128";
 
 function ternary<T extends Table>(table: T): Instructions<T, Ternary> {
-  const types: ValueType[] = [V, V, V];
-  return each(table, VECTOR, (opcode) => (a, b, c) => join(V, types, opcode, a, b, c));
+  return each(table, VECTOR, (opcode) => (a, b, c) => ({
+    type: V,
+    bytes: operand(V, a, 0) + operand(V, b, 1) + operand(V, c, 2) + opcode,
+  }));
 }
 
 function shifts<T extends Table>(table: T): Instructions<T, Shift> {
-  const types: ValueType[] = [V, "i32"];
-  return each(table, VECTOR, (opcode) => (a, bits) => join(V, types, opcode, a, bits));
+  return each(table, VECTOR, (opcode) => (a, bits) => ({
+    type: V,
+    bytes: operand(V, a, 0) + operand("i32", bits, 1) + opcode,
+  }));
 }
 
-function extract<R extends ValueType>(to: R, code: number): ExtractLane<R> {
-  return (a, lane) => join(to, [V], [VECTOR, unsigned(code), lane], a);
+function extract<R extends ValueType>(to: R, opcode: number): ExtractLane<R> {
+  return (a, lane) => ({ type: to, bytes: operand(V, a, 0) + VECTOR + unsigned(opcode) + unsigned(lane) });
 }
 
-/** The alignment hint is 0, a byte: addresses are mostly aligned, and engines do not care. */
+/** What follows the opcode of an access to memory. The alignment hint is 0, a byte: addresses are mostly aligned, and engines do not care. */
+const place = (offset: number): string => "\0" + unsigned(offset);
+
 function loads<T extends Table, R extends ValueType>(table: T, to: R): Instructions<T, Load<R>> {
-  const types: ValueType[] = ["i32"];
-  return each(
-    table,
-    to === V ? VECTOR : [],
-    (opcode) =>
-      (address, offset = 0) =>
-        join(to, types, [opcode, 0, unsigned(offset)], address),
-  );
+  return each(table, to === V ? VECTOR : "", (opcode) => (address, offset = 0) => ({
+    type: to,
+    bytes: operand("i32", address, 0) + opcode + place(offset),
+  }));
 }
 
 function stores<T extends Table, A extends ValueType>(table: T, from: A): Instructions<T, Store<A>> {
-  const types: ValueType[] = ["i32", from];
-  return each(
-    table,
-    from === V ? VECTOR : [],
-    (opcode) =>
-      (address, value, offset = 0) =>
-        join("void", types, [opcode, 0, unsigned(offset)], address, value),
-  );
+  return each(table, from === V ? VECTOR : "", (opcode) => (address, value, offset = 0) => ({
+    type: "void",
+    bytes: operand("i32", address, 0) + operand(from, value, 1) + opcode + place(offset),
+  }));
 }
 
 function laneStores<T extends Table>(table: T): Instructions<T, StoreLane> {
-  const types: ValueType[] = ["i32", V];
-  return each(
-    table,
-    VECTOR,
-    (opcode) =>
-      (address, value, lane, offset = 0) =>
-        join("void", types, [opcode, 0, unsigned(offset), lane], address, value),
-  );
+  return each(table, VECTOR, (opcode) => (address, value, lane, offset = 0) => ({
+    type: "void",
+    bytes: operand("i32", address, 0) + operand(V, value, 1) + opcode + place(offset) + unsigned(lane),
+  }));
 }
 
-/** Bytes of numbers, little-endian. */
-const bytesOf = (numbers: Float32Array | Float64Array | Int32Array): Uint8Array => new Uint8Array(numbers.buffer);
-const vectorConstant = (numbers: Float32Array | Float64Array | Int32Array): V128 => ({
-  type: "v128",
-  bytes: [VECTOR, 12, bytesOf(numbers)],
-});
+/** Makes code for vectors: `lanes` are repeated until the vector is full. */
+function vectorConstant(vector: Float32Array | Float64Array | Int32Array, lanes: readonly number[]): V128 {
+  for (let i = 0; i < vector.length; i++) vector[i] = lanes[i % lanes.length];
+  return { type: V, bytes: VECTOR + "\x0c" + raw(vector) };
+}
 
 // prettier-ignore
 const I32_BINARY = {
@@ -170,7 +162,7 @@ export const i32: Instructions<typeof I32_BINARY, Binary<"i32", "i32">> &
   ...unary(I32_UNARY, "i32", "i32"),
   ...loads(I32_LOAD, "i32"),
   ...stores(I32_STORE, "i32"),
-  const: (value) => ({ type: "i32", bytes: [0x41, ...signed(value | 0)] }),
+  const: (value) => ({ type: "i32", bytes: CONSTANTS.i32(value) }),
 };
 
 const F32_COMPARE = { eq: 0x5b, ne: 0x5c, lt: 0x5d, gt: 0x5e } as const;
@@ -196,7 +188,7 @@ export const f32: Instructions<typeof F32_COMPARE, Binary<"f32", "i32">> &
   ...stores(F32_STORE, "f32"),
   ...unary(F32_FROM_I32, "i32", "f32"),
   ...unary(F32_FROM_F64, "f64", "f32"),
-  const: (value) => ({ type: "f32", bytes: [0x43, bytesOf(Float32Array.of(value))] }),
+  const: (value) => ({ type: "f32", bytes: CONSTANTS.f32(value) }),
 };
 
 const F64_UNARY = { sqrt: 0x9f } as const;
@@ -216,7 +208,7 @@ export const f64: Instructions<typeof F64_UNARY, Unary<"f64", "f64">> &
   ...stores(F64_STORE, "f64"),
   ...unary(F64_FROM_I32, "i32", "f64"),
   ...unary(F64_FROM_F32, "f32", "f64"),
-  const: (value) => ({ type: "f64", bytes: [0x44, bytesOf(Float64Array.of(value))] }),
+  const: (value) => ({ type: "f64", bytes: CONSTANTS.f64(value) }),
 };
 
 // "zero" loads leave zeros in the lanes that memory does not fill, "splat" loads repeat what they read.
@@ -249,6 +241,9 @@ const I32X4_SHIFT = { shl: 171, shr_s: 172, shr_u: 173 } as const;
 const I32X4_TRUNCATE = { trunc_sat_f32x4_s: 248, trunc_sat_f64x2_s_zero: 252 } as const;
 const I32X4_SPLAT = { splat: 17 } as const;
 
+/** The numbers of a lane's four bytes. */
+const laneBytes = (lane: number): number => 0x03020100 + lane * 0x04040404;
+
 /** Four integers. */
 export const i32x4: Instructions<typeof I32X4_BINARY, Binary<"v128", "v128">> &
   Instructions<typeof I32X4_SHIFT, Shift> &
@@ -264,10 +259,12 @@ export const i32x4: Instructions<typeof I32X4_BINARY, Binary<"v128", "v128">> &
   ...shifts(I32X4_SHIFT),
   ...unary(I32X4_TRUNCATE, "v128", "v128"),
   ...unary(I32X4_SPLAT, "i32", "v128"),
-  const: (...lanes) => vectorConstant(Int32Array.from({ length: 4 }, (_, i) => lanes[i % lanes.length])),
+  const: (...lanes) => vectorConstant(new Int32Array(4), lanes),
   extract_lane: extract("i32", 27),
-  shuffle: (a, b, ...lanes) =>
-    join(V, [V, V], [VECTOR, 13, lanes.map((lane) => [4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3])], a, b),
+  shuffle: (a, b, ...lanes) => ({
+    type: V,
+    bytes: operand(V, a, 0) + operand(V, b, 1) + VECTOR + "\x0d" + raw(Int32Array.from(lanes, laneBytes)),
+  }),
 };
 
 // prettier-ignore
@@ -297,7 +294,7 @@ export const f32x4: Instructions<typeof F32X4_BINARY, Binary<"v128", "v128">> &
   ...unary(F32X4_UNARY, "v128", "v128"),
   ...ternary(F32X4_RELAXED),
   ...unary(F32X4_SPLAT, "f32", "v128"),
-  const: (...lanes) => vectorConstant(Float32Array.from({ length: 4 }, (_, i) => lanes[i % lanes.length])),
+  const: (...lanes) => vectorConstant(new Float32Array(4), lanes),
   extract_lane: extract("f32", 31),
 };
 
@@ -322,36 +319,42 @@ export const f64x2: Instructions<typeof F64X2_BINARY, Binary<"v128", "v128">> &
   ...binary(F64X2_BINARY, "v128", "v128"),
   ...unary(F64X2_UNARY, "v128", "v128"),
   ...unary(F64X2_SPLAT, "f64", "v128"),
-  const: (value) => vectorConstant(Float64Array.of(value, value)),
+  const: (value) => vectorConstant(new Float64Array(2), [value]),
   extract_lane: extract("f64", 33),
 };
 
 /** Atomic instructions; addresses are multiples of 4. */
 export const atomic: {
-  load: Load<"i32">;
-  store: Store<"i32">;
+  load(address: Operand<"i32">): I32;
+  store(address: Operand<"i32">, value: Operand<"i32">): Statement;
   /** Adds and gives back the value before. */
-  add(address: I32, amount: I32, offset?: number): I32;
+  add(address: Operand<"i32">, amount: Operand<"i32">): I32;
   /** Stores `value` if `expected` is there; gives back what was there. */
-  cmpxchg(address: I32, expected: I32, value: I32, offset?: number): I32;
+  cmpxchg(address: Operand<"i32">, expected: Operand<"i32">, value: Operand<"i32">): I32;
   /** Sleeps while `expected` is there, until somebody notifies. */
-  wait(address: I32, expected: I32, offset?: number): I32;
+  wait(address: Operand<"i32">, expected: Operand<"i32">): I32;
   /** Wakes up to `sleepers` that wait at the address; gives back how many did. */
-  notify(address: I32, sleepers: I32, offset?: number): I32;
+  notify(address: Operand<"i32">, sleepers: Operand<"i32">): I32;
 } = {
-  load: (address, offset = 0) => join("i32", ["i32"], [ATOMIC, 0x10, 2, unsigned(offset)], address),
-  store: (address, value, offset = 0) =>
-    join("void", ["i32", "i32"], [ATOMIC, 0x17, 2, unsigned(offset)], address, value),
-  add: (address, amount, offset = 0) =>
-    join("i32", ["i32", "i32"], [ATOMIC, 0x1e, 2, unsigned(offset)], address, amount),
-  cmpxchg: (address, expected, value, offset = 0) =>
-    join("i32", ["i32", "i32", "i32"], [ATOMIC, 0x48, 2, unsigned(offset)], address, expected, value),
+  load: (...operands) => atomicAccess("i32", "\x10", operands),
+  store: (...operands) => atomicAccess("void", "\x17", operands),
+  add: (...operands) => atomicAccess("i32", "\x1e", operands),
+  cmpxchg: (...operands) => atomicAccess("i32", "\x48", operands),
   // The timeout is the 64-bit constant -1: none.
-  wait: (address, expected, offset = 0) =>
-    join("i32", ["i32", "i32"], [0x42, 0x7f, ATOMIC, 0x01, 2, unsigned(offset)], address, expected),
-  notify: (address, sleepers, offset = 0) =>
-    join("i32", ["i32", "i32"], [ATOMIC, 0x00, 2, unsigned(offset)], address, sleepers),
+  wait: (...operands) => atomicAccess("i32", "\x01", operands, "\x42\x7f"),
+  notify: (...operands) => atomicAccess("i32", "\x00", operands),
 };
+
+/** Operands that are all integers, then what stands between them and the instruction, which wants to know that words are aligned. */
+function atomicAccess<T extends "i32" | "void">(
+  type: T,
+  opcode: string,
+  operands: readonly Operand<"i32">[],
+  between = "",
+): Code<T> {
+  const given = operands.map((value, i) => operand("i32", value, i)).join("");
+  return { type, bytes: given + between + ATOMIC + opcode + "\x02\0" };
+}
 
 /** A local variable: reading it is code, writing it is a statement. */
 export interface Local<T extends ValueType> extends Code<T> {
@@ -359,11 +362,13 @@ export interface Local<T extends ValueType> extends Code<T> {
 }
 
 /** condition ≠ 0 ? x : y, both computed. */
-export function select<T extends ValueType>(condition: I32, x: Code<T>, y: Code<T>): Code<T> {
-  return join(x.type, [x.type, x.type, "i32"], x.type === V ? [0x1c, 1, 0x7b] : [0x1b], x, y, condition);
+export function select<T extends ValueType>(condition: I32, x: Code<T>, y: Operand<T>): Code<T> {
+  const { type } = x;
+  const opcode = type === V ? "\x1c\x01\x7b" : "\x1b";
+  return { type, bytes: x.bytes + operand(type, y, 1) + operand("i32", condition, 2) + opcode };
 }
 
 /** The local variable at `index`. */
 export function localAt<T extends ValueType>(type: T, index: number): Local<T> {
-  return { type, index, bytes: [0x20, ...unsigned(index)] };
+  return { type, index, bytes: "\x20" + unsigned(index) };
 }

@@ -6,12 +6,12 @@
  * need no packing before they meet the values, vᵀ · weights: [headDim, 8]; and one lane belongs to one query, so the
  * softmax runs down the lanes without ever crossing them.
  */
-import type { AttentionSizes, Kernels } from "../backend.ts";
+import type { AttentionSizes } from "../backend.ts";
 import { f32, f32x4, i32, i32x4, v128 } from "./assembler.ts";
-import type { I32, Local, V128 } from "./assembler.ts";
+import type { I32, Local, Operand, V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
-import { atMost, bytes, eachElement, element } from "./kernel.ts";
-import type { Assembly, KernelCall, KernelLocals } from "./kernel.ts";
+import { atMost, bytes, element, mapElements } from "./kernel.ts";
+import type { Assembly, Call } from "./kernel.ts";
 import { exp, log } from "./math.ts";
 import { NR, TILE_BYTES, transpose4 } from "./panels.ts";
 import type { PackPanel, Panels } from "./panels.ts";
@@ -29,27 +29,18 @@ const SUM_KEYS = 64;
 /** Bytes of a row of a right panel: eight queries. */
 const ROW = 4 * NR;
 
-// `firstVisible` keys are seen by query 0, and each later query sees `causal` more. The last ones tell where parts of the scratch begin.
-const FORWARD = {
-  outputs: ["out", "logSumExp"],
-  inputs: ["q", "k", "v"],
-  // prettier-ignore
-  sizes: ["group", "seq", "keyLen", "keyRows", "headDim", "firstVisible", "causal", "scoresAt", "queriesAt", "sumsAt", "keysAt", "valuesAt"],
-  scalars: ["scale"],
-} as const;
-type Names = typeof FORWARD;
-type ForwardLocals = KernelLocals<
-  Names["outputs"][number],
-  Names["inputs"][number],
-  Names["sizes"][number],
-  Names["scalars"][number]
->;
+// What query 0 sees ends at key `seen`, and what each later query sees `causal` further on; of that it sees the last `window` keys. The
+// last sizes tell where parts of the scratch begin.
+const FEW = { outputs: 2, inputs: 3, sizes: 10, scalars: 1 } as const;
+const MANY = { outputs: 2, inputs: 3, sizes: 13, scalars: 1 } as const;
 
 /** How many units it takes to hold `size`, times the unit. */
 export const padded = (size: number, unit: number): number => Math.ceil(size / unit) * unit;
-/** The number of keys that query 0 sees. */
-export const firstVisible = ({ causal, keyLen, seq }: AttentionSizes): number =>
-  causal === 1 ? keyLen - seq + 1 : keyLen;
+/** Where the keys end that query 0 sees, how much further those of each later query, and how many of them it sees at most. */
+export const visibility = ({ causal, keyLen, seq, window }: AttentionSizes): number[] =>
+  causal === 1 ? [keyLen - seq + 1, 1, Math.min(window, keyLen)] : [keyLen, 0, keyLen];
+/** a - b, or 0 where that is below; both unsigned. */
+const minus = (a: I32, b: Operand<"i32">): I32 => i32.sub(a, atMost(a, b));
 
 /** Where parts of so many elements begin, in bytes, one after the other behind the scratch of `multiply`; the last number is the end of all. */
 export function partition(...elements: readonly number[]): number[] {
@@ -59,109 +50,99 @@ export function partition(...elements: readonly number[]): number[] {
 }
 
 /** Adds attention to the module. */
-export function attentionKernels(assembly: Assembly, panels: Panels): Pick<Kernels, "attention"> {
+export function addAttention(assembly: Assembly, panels: Panels): void {
   const { MR } = panels;
   const few = fewQueriesKernel(assembly);
   const many = manyQueriesKernel(assembly, panels);
-  return {
-    attention(out, logSumExp, q, k, v, sizes, scale, begin, end) {
-      const { batch, nHeads, nKvHeads, seq, keyLen, keyRows, headDim, causal } = sizes;
-      const group = nHeads / nKvHeads;
-      const isFew = seq <= FEW_QUERIES;
-      const keys = padded(keyLen, MR);
-      const dims = padded(headDim, MR);
-      const places = isFew
-        ? partition(group * seq * keyLen, group * seq * headDim, 0, 0, 0)
-        : partition(keys * NR, headDim * NR, (dims + 2) * NR, keys * headDim, dims * keyLen);
-      (isFew ? few : many)({
-        outputs: [out, logSumExp],
-        inputs: [q, k, v],
-        sizes: [group, seq, keyLen, keyRows, headDim, firstVisible(sizes), causal, ...places.slice(0, 5)],
-        scalars: [scale],
-        begin,
-        end,
-        items: batch * nHeads,
-        cost: seq * keyLen * (2 * headDim + EXP_COST),
-        scratchBytes: places[5],
-      });
-    },
+  assembly.kernels.attention = (out, logSumExp, q, k, v, sizes, scale, begin, end) => {
+    const { batch, nHeads, nKvHeads, seq, keyLen, keyRows, headDim } = sizes;
+    const group = nHeads / nKvHeads;
+    const isFew = seq <= FEW_QUERIES;
+    const keys = padded(keyLen, MR);
+    const dims = padded(headDim, MR);
+    const places = isFew
+      ? partition(group * seq * keyLen, group * seq * headDim)
+      : partition(keys * NR, headDim * NR, (dims + 2) * NR, keys * headDim, dims * keyLen);
+    const scratchBytes = places.pop();
+    (isFew ? few : many)(
+      // prettier-ignore
+      [out, logSumExp, q, k, v, group, seq, keyLen, keyRows, headDim, ...visibility(sizes), ...places, scale],
+      { begin, end, items: batch * nHeads, cost: seq * keyLen * (2 * headDim + EXP_COST), scratchBytes },
+    );
   };
 }
 
 /** Runs `body` for each key/value head of the range, with the query heads that read it: from `begin` up to `stop`. */
 function eachKeyHead(
   f: FunctionBody,
-  { group, begin, end, k, v, keyRows, headDim }: ForwardLocals,
+  begin: Local<"i32">,
+  end: I32,
+  group: I32,
+  headSize: I32,
+  k: I32,
+  v: I32,
   body: (stop: Local<"i32">, keys: Local<"i32">, values: Local<"i32">) => void,
 ): void {
-  const [kvHead, stop, keys, values] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
   f.while(i32.lt_u(begin, end), () => {
     // Heads of a group are neighbours, so this holds across the batch as well.
-    f.set(kvHead, i32.div_u(begin, group));
-    f.set(stop, atMost(i32.mul(i32.add(kvHead, i32.const(1)), group), end));
-    f.set(keys, element(k, i32.mul(kvHead, i32.mul(keyRows, headDim))));
-    f.set(values, element(v, i32.mul(kvHead, i32.mul(keyRows, headDim))));
+    const kvHead = f.let(i32.div_u(begin, group));
+    const stop = f.let(atMost(i32.mul(i32.add(kvHead, 1), group), end));
+    const keys = f.let(element(k, i32.mul(kvHead, headSize)));
+    const values = f.let(element(v, i32.mul(kvHead, headSize)));
     body(stop, keys, values);
     f.set(begin, stop);
   });
 }
 
 /** Few queries. Those of all heads that share keys run through them together. */
-function fewQueriesKernel(assembly: Assembly): (call: KernelCall) => void {
+function fewQueriesKernel(assembly: Assembly): Call {
   const dotRows = addDotRows(assembly);
   const weightRows = addWeightRows(assembly);
-  return assembly.kernel("attentionFew", FORWARD, (f, locals) => {
-    const { out, logSumExp, q, seq, keyLen, headDim, causal, begin, scratch, scale } = locals;
-    const scores = f.let(i32.add(scratch, locals.scoresAt));
-    const queries = f.let(i32.add(scratch, locals.queriesAt));
-    const [row, rows, first, key, count, visible] = Array.from({ length: 6 }, () => f.local("i32"));
+  // prettier-ignore
+  return assembly.function("attentionFew", FEW, (f, out, logSumExp, q, k, v, group, seq, keyLen, keyRows, headDim, seen, causal, window, scoresAt, queriesAt, scale, begin, end, scratch) => {
+    const scores = f.let(i32.add(scratch, scoresAt));
+    const queries = f.let(i32.add(scratch, queriesAt));
     const factor = f.let(f32x4.splat(scale));
-    const scoreRow = (): I32 => element(scores, i32.mul(row, keyLen));
-    const setVisible = (): void => f.set(visible, i32.add(locals.firstVisible, i32.mul(causal, i32.rem_u(row, seq))));
-    /** Block by block of keys, at least once; for each query the number of keys of the block that it sees. */
-    const eachKeyBlock = (body: () => void): void => {
-      f.set(key, i32.const(0));
-      f.while(i32.or(i32.eqz(key), i32.lt_u(key, keyLen)), () => {
-        f.set(row, i32.const(0));
-        f.for(row, rows, 1, () => {
-          setVisible();
-          f.set(count, atMost(i32.sub(visible, atMost(visible, key)), i32.const(FEW_KEYS)));
-          body();
+    const scoreRow = (row: I32): I32 => element(scores, i32.mul(row, keyLen));
+    /** The first key that a query sees, and where they end. */
+    const keysSeen = (row: I32): [from: I32, to: I32] => {
+      const to = f.let(i32.add(seen, i32.mul(causal, i32.rem_u(row, seq))));
+      return [f.let(minus(to, window)), to];
+    };
+    /** Block by block of keys, at least once; for each query the keys of the block that it sees, and whether it is not the first block. */
+    const eachKeyBlock = (rows: I32, body: (row: I32, key: I32, count: I32, later: I32) => void): void => {
+      const block = f.let(i32.const(0));
+      f.while(i32.or(i32.eqz(block), i32.lt_u(block, keyLen)), () => {
+        f.for(0, rows, 1, (row) => {
+          const [from, to] = keysSeen(row);
+          const hidden = f.let(atMost(minus(from, block), FEW_KEYS));
+          const key = f.let(i32.add(block, hidden));
+          body(row, key, f.let(atMost(minus(to, key), i32.sub(FEW_KEYS, hidden))), block);
         });
-        f.increase(key, FEW_KEYS);
+        f.increase(block, FEW_KEYS);
       });
     };
-    eachKeyHead(f, locals, (stop, keys, values) => {
-      f.set(first, i32.mul(begin, seq));
-      f.set(rows, i32.mul(i32.sub(stop, begin), seq));
-      const pointers = [f.let(queries), f.let(element(q, i32.mul(first, headDim)))];
-      eachElement(f, f.let(i32.mul(rows, headDim)), pointers, ({ load, store }) =>
-        f.do(store(pointers[0], f32x4.mul(load(pointers[1]), factor))),
+    eachKeyHead(f, begin, end, group, i32.mul(keyRows, headDim), k, v, (stop, keys, values) => {
+      const first = f.let(i32.mul(begin, seq));
+      const rows = f.let(i32.mul(i32.sub(stop, begin), seq));
+      mapElements(f, i32.mul(rows, headDim), queries, [element(q, i32.mul(first, headDim))], (x) => f32x4.mul(x, factor));
+      const at = (array: I32, row: I32): I32 => element(array, i32.mul(row, headDim));
+      eachKeyBlock(rows, (row, key, count) =>
+        f.do(dotRows(element(scoreRow(row), key), at(queries, row), at(keys, key), count, headDim)),
       );
-      const from = (array: I32): I32 => element(array, i32.mul(key, headDim));
-      eachKeyBlock(() =>
-        f.do(dotRows(element(scoreRow(), key), element(queries, i32.mul(row, headDim)), from(keys), count, headDim)),
-      );
-      f.set(row, i32.const(0));
-      f.for(row, rows, 1, () => {
-        setVisible();
-        const at = f.let(scoreRow());
-        const shift = rowShift(f, at, visible);
-        const sum = exponentials(f, at, at, visible, shift);
-        scaleRow(f, at, visible, reciprocal(f, sum));
+      f.for(0, rows, 1, (row) => {
+        const [from, to] = keysSeen(row);
+        const visible = f.let(i32.sub(to, from));
+        const weights = f.let(element(scoreRow(row), from));
+        const shift = rowShift(f, weights, visible);
+        const sum = exponentials(f, weights, weights, visible, shift);
+        scaleRow(f, weights, visible, reciprocal(f, sum));
         const logarithm = f32x4.add(shift, log(f, spread(sum)));
         f.do(v128.store32_lane(element(logSumExp, i32.add(first, row)), logarithm, 0));
       });
-      eachKeyBlock(() =>
+      eachKeyBlock(rows, (row, key, count, later) =>
         f.do(
-          weightRows(
-            element(out, i32.mul(i32.add(first, row), headDim)),
-            element(scoreRow(), key),
-            from(values),
-            count,
-            headDim,
-            key,
-          ),
+          weightRows(at(out, i32.add(first, row)), element(scoreRow(row), key), at(values, key), count, headDim, later),
         ),
       );
     });
@@ -169,61 +150,41 @@ function fewQueriesKernel(assembly: Assembly): (call: KernelCall) => void {
 }
 
 /** Many queries, eight at a time, against packed keys and values. */
-function manyQueriesKernel(assembly: Assembly, panels: Panels): (call: KernelCall) => void {
+function manyQueriesKernel(assembly: Assembly, panels: Panels): Call {
   const { MR, packLeftRows, packLeftColumns, packRightRows, multiply } = panels;
   const unpackRows = addUnpackRows(assembly);
-  return assembly.kernel("attention", FORWARD, (f, locals) => {
-    const { out, logSumExp, q, seq, keyLen, headDim, causal, begin, scratch, scale } = locals;
+  // prettier-ignore
+  return assembly.function("attention", MANY, (f, out, logSumExp, q, k, v, group, seq, keyLen, keyRows, headDim, seen, causal, window, scoresAt, queriesAt, sumsAt, keysAt, valuesAt, scale, begin, end, scratch) => {
     const part = (offset: I32): Local<"i32"> => f.let(i32.add(scratch, offset));
-    const [scores, queries, packedKeys, packedValues] = [
-      part(locals.scoresAt),
-      part(locals.queriesAt),
-      part(locals.keysAt),
-      part(locals.valuesAt),
-    ];
+    const [scores, queries, packedKeys, packedValues] = [scoresAt, queriesAt, keysAt, valuesAt].map(part);
     // Two vectors of logarithms, then the sums of weighted values.
-    const logarithms = part(locals.sumsAt);
-    const sums = f.let(i32.add(logarithms, i32.const(2 * ROW)));
+    const logarithms = part(sumsAt);
+    const sums = f.let(i32.add(logarithms, 2 * ROW));
     const stride = f.let(bytes(headDim));
     const factor = f.let(f32x4.splat(scale));
-    const [i, lines, row, full, visible] = Array.from({ length: 5 }, () => f.local("i32"));
-    eachKeyHead(f, locals, (stop, keys, values) => {
-      packPanels(f, packLeftRows, {
-        width: MR,
-        to: packedKeys,
-        from: keys,
-        line: stride,
-        stride,
-        lines: keyLen,
-        depth: headDim,
-      });
-      packPanels(f, packLeftColumns, {
-        width: MR,
-        to: packedValues,
-        from: values,
-        line: i32.const(4),
-        stride,
-        lines: headDim,
-        depth: keyLen,
-      });
-      const head = f.let(begin);
-      f.for(head, stop, 1, () => {
-        f.set(i, i32.const(0));
-        f.for(i, seq, NR, () => {
-          f.set(lines, atMost(i32.sub(seq, i), i32.const(NR)));
-          f.set(row, i32.add(i32.mul(head, seq), i));
+    eachKeyHead(f, begin, end, group, i32.mul(keyRows, headDim), k, v, (stop, keys, values) => {
+      packPanels(f, packLeftRows, MR, packedKeys, keys, stride, stride, keyLen, headDim);
+      packPanels(f, packLeftColumns, MR, packedValues, values, 4, stride, headDim, keyLen);
+      f.for(begin, stop, 1, (head) => {
+        f.for(0, seq, NR, (i) => {
+          const lines = f.let(atMost(i32.sub(seq, i), NR));
+          const row = f.let(i32.add(i32.mul(head, seq), i));
           f.do(packRightRows(queries, element(q, i32.mul(row, headDim)), stride, lines, headDim));
-          scaleRow(f, queries, i32.mul(headDim, i32.const(NR)), factor);
-          f.set(full, i32.add(locals.firstVisible, i32.mul(causal, i)));
-          f.set(visible, i32.add(full, i32.mul(causal, i32.sub(lines, i32.const(1)))));
-          const whole = i32.mul(i32.div_u(i32.add(visible, i32.const(MR - 1)), i32.const(MR)), i32.const(MR));
-          f.do(
-            multiply(scores, i32.const(ROW), packedKeys, queries, headDim, whole, i32.const(NR), i32.const(0), scratch),
-          );
-          hideKeys(f, scores, full, visible);
+          scaleRow(f, queries, i32.mul(headDim, NR), factor);
+          // Panels of keys that are too old even for the first of the queries are left out, and places counted from there.
+          const end = f.let(i32.add(seen, i32.mul(causal, i)));
+          const skipped = f.let(i32.mul(i32.div_u(minus(end, window), MR), MR));
+          const full = f.let(i32.sub(end, skipped));
+          const visible = f.let(i32.add(full, i32.mul(causal, i32.sub(lines, 1))));
+          const whole = i32.mul(i32.div_u(i32.add(visible, MR - 1), MR), MR);
+          const [keysFrom, valuesFrom] = [element(packedKeys, i32.mul(skipped, headDim)), element(packedValues, i32.mul(skipped, MR))];
+          f.do(multiply(scores, ROW, keysFrom, queries, headDim, whole, NR, 0, scratch));
+          // Query t of eight sees t keys more than the first one, and t old ones less.
+          hideKeys(f, scores, full, visible, i32.sub(full, 1), i32x4.lt_s);
+          hideKeys(f, scores, i32.const(0), minus(visible, window), i32.sub(full, window), i32x4.gt_s);
           const factors = columnSoftmax(f, scores, visible, logarithms);
-          copyFloats(f, element(logSumExp, row), logarithms, lines);
-          weighValues(f, panels, { sums, packedValues, scores, visible, keyLen, headDim, scratch });
+          mapElements(f, lines, element(logSumExp, row), [logarithms], (x) => x);
+          weighValues(f, panels, sums, valuesFrom, scores, visible, keyLen, headDim, scratch);
           scaleColumns(f, sums, headDim, factors);
           f.do(unpackRows(element(out, i32.mul(row, headDim)), stride, sums, lines, headDim));
         });
@@ -232,30 +193,41 @@ function manyQueriesKernel(assembly: Assembly, panels: Panels): (call: KernelCal
   });
 }
 
-/** Packs lines panel by panel: the next line begins `line` bytes further on. */
+/** Packs lines panel by panel, `width` lines each: the next line begins `line` bytes further on. */
 export function packPanels(
   f: FunctionBody,
   pack: PackPanel,
-  // prettier-ignore
-  { width, to, from, line, stride, lines, depth }: { width: number; to: I32; from: I32; line: I32; stride: I32; lines: I32; depth: I32 },
+  width: number,
+  to: I32,
+  from: I32,
+  line: Operand<"i32">,
+  stride: I32,
+  lines: I32,
+  depth: I32,
 ): void {
-  const [target, source, done] = [f.let(to), f.let(from), f.let(i32.const(0))];
-  f.for(done, lines, width, () => {
-    f.do(pack(target, source, stride, atMost(i32.sub(lines, done), i32.const(width)), depth));
-    f.increase(target, i32.mul(depth, i32.const(4 * width)));
-    f.increase(source, i32.mul(line, i32.const(width)));
+  const [target, source] = [f.let(to), f.let(from)];
+  f.for(0, lines, width, (done) => {
+    f.do(pack(target, source, stride, atMost(i32.sub(lines, done), width), depth));
+    f.increase(target, i32.mul(depth, 4 * width));
+    f.increase(source, i32.mul(width, line));
   });
 }
 
-/** Makes scores -Infinity where query t of eight does not see the key: beyond the first `full` keys, it sees t more. */
-function hideKeys(f: FunctionBody, scores: I32, full: I32, visible: I32): void {
-  const key = f.let(full);
-  const place = f.let(i32.add(scores, i32.mul(full, i32.const(ROW))));
-  const beyond = f.local("v128");
-  f.for(key, visible, 1, () => {
-    f.set(beyond, i32x4.splat(i32.add(i32.sub(key, full), i32.const(1))));
+/** Makes scores of the keys from `from` up to `to` -Infinity for query t of eight where t compares so with key - origin. */
+function hideKeys(
+  f: FunctionBody,
+  scores: I32,
+  from: I32,
+  to: I32,
+  origin: I32,
+  compare: (a: V128, b: V128) => V128,
+): void {
+  const place = f.let(i32.add(scores, i32.mul(from, ROW)));
+  const distance = f.local("v128");
+  f.for(from, to, 1, (key) => {
+    f.set(distance, i32x4.splat(i32.sub(key, origin)));
     [0, 4].forEach((lane) => {
-      const hidden = i32x4.lt_s(i32x4.const(lane, lane + 1, lane + 2, lane + 3), beyond);
+      const hidden = compare(i32x4.const(lane, lane + 1, lane + 2, lane + 3), distance);
       f.do(v128.store(place, v128.bitselect(f32x4.const(-Infinity), v128.load(place, 4 * lane), hidden), 4 * lane));
     });
     f.increase(place, ROW);
@@ -264,23 +236,20 @@ function hideKeys(f: FunctionBody, scores: I32, full: I32, visible: I32): void {
 
 /** Softmax of eight columns, but for the division: stores the eight ln Σ e^score and gives back what weights must be multiplied by. */
 function columnSoftmax(f: FunctionBody, scores: I32, visible: I32, logarithms: I32): Local<"v128">[] {
-  const place = f.let(scores);
-  const end = f.let(i32.add(scores, i32.mul(visible, i32.const(ROW))));
-  const stop = f.local("i32");
+  const end = f.let(i32.add(scores, i32.mul(visible, ROW)));
   const eight = (value: (half: number) => V128): Local<"v128">[] => [f.let(value(0)), f.let(value(1))];
   const shifts = eight(() => f32x4.const(-Infinity));
-  f.for(place, end, ROW, () => shifts.forEach((max, half) => f.set(max, f32x4.pmax(max, v128.load(place, 16 * half)))));
+  f.for(scores, end, ROW, (at) => shifts.forEach((max, half) => f.set(max, f32x4.pmax(max, v128.load(at, 16 * half)))));
   for (const max of shifts) f.set(max, v128.and(max, f32x4.ne(max, f32x4.const(-Infinity))));
   const totals = eight(() => f32x4.const(0));
   const sums = [f.local("v128"), f.local("v128")];
-  f.set(place, scores);
-  f.while(i32.lt_u(place, end), () => {
-    f.set(stop, atMost(i32.add(place, i32.const(SUM_KEYS * ROW)), end));
+  f.for(scores, end, SUM_KEYS * ROW, (start) => {
+    const stop = f.let(atMost(i32.add(start, SUM_KEYS * ROW), end));
     for (const sum of sums) f.set(sum, f32x4.const(0));
-    f.for(place, stop, ROW, () =>
+    f.for(start, stop, ROW, (at) =>
       sums.forEach((sum, half) => {
-        const weight = f.let(exp(f, f32x4.sub(v128.load(place, 16 * half), shifts[half])));
-        f.do(v128.store(place, weight, 16 * half));
+        const weight = f.let(exp(f, f32x4.sub(v128.load(at, 16 * half), shifts[half])));
+        f.do(v128.store(at, weight, 16 * half));
         f.set(sum, f32x4.add(sum, weight));
       }),
     );
@@ -294,28 +263,25 @@ function columnSoftmax(f: FunctionBody, scores: I32, visible: I32, logarithms: I
 function weighValues(
   f: FunctionBody,
   { MR, multiply }: Panels,
-  {
-    sums,
-    packedValues,
-    scores,
-    visible,
-    keyLen,
-    headDim,
-    scratch,
-  }: Record<"sums" | "packedValues" | "scores" | "visible" | "keyLen" | "headDim" | "scratch", I32>,
+  sums: I32,
+  packedValues: I32,
+  scores: I32,
+  visible: I32,
+  keyLen: I32,
+  headDim: I32,
+  scratch: I32,
 ): void {
-  const [d, to, left] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [to, left] = [f.local("i32"), f.local("i32")];
   const key = f.let(i32.const(0));
   f.while(i32.or(i32.eqz(key), i32.lt_u(key, visible)), () => {
-    f.set(d, i32.const(0));
     f.set(to, sums);
-    f.set(left, element(packedValues, i32.mul(key, i32.const(MR))));
-    f.for(d, headDim, MR, () => {
-      const count = atMost(i32.sub(visible, key), i32.const(BLOCK_KEYS));
-      const right = i32.add(scores, i32.mul(key, i32.const(ROW)));
-      f.do(multiply(to, i32.const(ROW), left, right, count, i32.const(MR), i32.const(NR), key, scratch));
+    f.set(left, element(packedValues, i32.mul(key, MR)));
+    f.for(0, headDim, MR, () => {
+      const count = atMost(i32.sub(visible, key), BLOCK_KEYS);
+      const right = i32.add(scores, i32.mul(key, ROW));
+      f.do(multiply(to, ROW, left, right, count, MR, NR, key, scratch));
       f.increase(to, MR * ROW);
-      f.increase(left, i32.mul(keyLen, i32.const(4 * MR)));
+      f.increase(left, i32.mul(keyLen, 4 * MR));
     });
     f.increase(key, BLOCK_KEYS);
   });
@@ -323,26 +289,20 @@ function weighValues(
 
 /** Multiplies eight columns by a factor each. */
 function scaleColumns(f: FunctionBody, columns: I32, count: I32, factors: readonly V128[]): void {
-  const place = f.let(columns);
-  const end = f.let(i32.add(columns, i32.mul(count, i32.const(ROW))));
-  f.for(place, end, ROW, () =>
+  const end = f.let(i32.add(columns, i32.mul(count, ROW)));
+  f.for(columns, end, ROW, (place) =>
     factors.forEach((factor, half) =>
       f.do(v128.store(place, f32x4.mul(v128.load(place, 16 * half), factor), 16 * half)),
     ),
   );
 }
 
-function copyFloats(f: FunctionBody, to: I32, from: I32, count: I32): void {
-  const pointers = [f.let(to), f.let(from)];
-  eachElement(f, f.let(count), pointers, ({ load, store }) => f.do(store(pointers[0], load(pointers[1]))));
-}
-
 /** Adds the inverse of `packRightRows`: (target, bytes between its lines, panel, number of lines that exist, depth). */
 export function addUnpackRows(assembly: Assembly): PackPanel {
-  return assembly.function(["i32", "i32", "i32", "i32", "i32"], (f, target, stride, panel, lines, depth) => {
-    const [to, line] = [f.local("i32"), f.local("i32")];
-    f.if(i32.eq(lines, i32.const(NR)), () =>
-      f.while(i32.ge_u(depth, i32.const(4)), () => {
+  return assembly.inner(["i32", "i32", "i32", "i32", "i32"], (f, target, stride, panel, lines, depth) => {
+    const to = f.local("i32");
+    f.if(i32.eq(lines, NR), () =>
+      f.while(i32.ge_u(depth, 4), () => {
         f.set(to, target);
         for (const half of [0, 16]) {
           const four = transpose4(
@@ -361,8 +321,7 @@ export function addUnpackRows(assembly: Assembly): PackPanel {
     );
     f.while(depth, () => {
       f.set(to, target);
-      f.set(line, i32.const(0));
-      f.for(line, lines, 1, () => {
+      f.for(0, lines, 1, (line) => {
         f.do(f32.store(to, f32.load(element(panel, line))));
         f.increase(to, stride);
       });

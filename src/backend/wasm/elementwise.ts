@@ -1,99 +1,72 @@
 /** Arithmetic element by element; see loops/elementwise.ts. */
-import type { BinaryKernel, Kernels } from "../backend.ts";
-import { f32, f32x4, i32, select } from "./assembler.ts";
-import type { V128 } from "./assembler.ts";
-import { eachElement, element } from "./kernel.ts";
+import { f32, f32x4, i32 } from "./assembler.ts";
+import type { I32, V128 } from "./assembler.ts";
+import { atMost, element, mapElements, mapRange } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 
 /** Adds arithmetic to the module. */
-export function elementwiseKernels(assembly: Assembly): Pick<Kernels, "add" | "sub" | "mul" | "div" | "scale"> {
-  const scale = assembly.kernel(
+export function addElementwise(assembly: Assembly): void {
+  for (const name of ["add", "sub", "mul", "div"] as const) addBinary(assembly, name, f32x4[name]);
+  assembly.kernel(
     "scale",
-    { outputs: ["out"], inputs: ["x"], scalars: ["factor"] },
-    (f, { out, x, factor, begin, end }) => {
+    { outputs: 1, inputs: 1, scalars: 1 },
+    () => [1, 1],
+    (f, out, x, factor, begin, end) => {
       const factors = f.let(f32x4.splat(factor));
-      const to = f.let(element(out, begin));
-      const from = f.let(element(x, begin));
-      const count = f.let(i32.sub(end, begin));
-      eachElement(f, count, [to, from], ({ load, store }) => f.do(store(to, f32x4.mul(load(from), factors))));
+      mapRange(f, begin, end, out, [x], (value) => f32x4.mul(value, factors));
     },
   );
-  return {
-    add: binary(assembly, "add", f32x4.add),
-    sub: binary(assembly, "sub", f32x4.sub),
-    mul: binary(assembly, "mul", f32x4.mul),
-    div: binary(assembly, "div", f32x4.div),
-    scale: (out, x, factor, begin, end) =>
-      scale({ outputs: [out], inputs: [x], scalars: [factor], begin, end, items: out.length, cost: 1 }),
-  };
 }
 
 /**
  * A binary kernel. The range is handled in stretches in which neither operand starts anew; an operand of one number is
  * read once, into all lanes.
  */
-function binary(assembly: Assembly, name: string, apply: (a: V128, b: V128) => V128): BinaryKernel {
-  const kernel = assembly.kernel(
+function addBinary(assembly: Assembly, name: "add" | "sub" | "mul" | "div", apply: (a: V128, b: V128) => V128): void {
+  assembly.kernel(
     name,
-    { outputs: ["out"], inputs: ["a", "b"], sizes: ["aSize", "bSize"] },
-    (f, { out, a, b, aSize, bSize, begin, end }) => {
-      const to = f.let(element(out, begin));
-      const aPlace = f.local("i32");
-      const bPlace = f.local("i32");
-      const fromA = f.local("i32");
-      const fromB = f.local("i32");
-      const count = f.local("i32");
-      const left = f.let(i32.sub(end, begin));
-      const stretch = (step: () => void): void =>
-        f.while(left, () => {
-          f.set(aPlace, i32.rem_u(i32.sub(end, left), aSize));
-          f.set(bPlace, i32.rem_u(i32.sub(end, left), bSize));
-          f.set(fromA, element(a, aPlace));
-          f.set(fromB, element(b, bPlace));
-          step();
-        });
-      // How far it goes before an operand that is `wide` starts anew.
-      const upTo = (size: typeof aSize, place: typeof aPlace): void =>
-        f.set(count, select(i32.lt_u(count, i32.sub(size, place)), count, i32.sub(size, place)));
+    { outputs: 1, inputs: 2, sizes: 2 },
+    () => [1, 1],
+    (f, out, a, b, aSize, bSize, begin, end) => {
+      const [left, count] = [f.let(i32.sub(end, begin)), f.local("i32")];
       const one = f.local("v128");
-      const isOne = (size: typeof aSize) => i32.eq(size, i32.const(1));
+      // Goes from stretch to stretch; where the operands that are `wide` go on, and how far before one of them starts anew.
+      const stretches = (wide: [array: I32, size: I32][], value: (...values: V128[]) => V128): void =>
+        f.while(left, () => {
+          const done = f.let(i32.sub(end, left));
+          f.set(count, left);
+          const from = wide.map(([array, size]) => {
+            const place = f.let(i32.rem_u(done, size));
+            f.set(count, atMost(count, i32.sub(size, place)));
+            return element(array, place);
+          });
+          f.set(left, i32.sub(left, count));
+          mapElements(f, count, element(out, done), from, value);
+        });
+      const isOne = (size: I32): I32 => i32.eq(size, 1);
       f.if(
         isOne(bSize),
         () => {
           f.set(one, f32x4.splat(f32.load(b)));
-          stretch(() => {
-            f.set(count, left);
-            upTo(aSize, aPlace);
-            f.set(left, i32.sub(left, count));
-            eachElement(f, count, [to, fromA], ({ load, store }) => f.do(store(to, apply(load(fromA), one))));
-          });
+          stretches([[a, aSize]], (x) => apply(x, one));
         },
         () =>
           f.if(
             isOne(aSize),
             () => {
               f.set(one, f32x4.splat(f32.load(a)));
-              stretch(() => {
-                f.set(count, left);
-                upTo(bSize, bPlace);
-                f.set(left, i32.sub(left, count));
-                eachElement(f, count, [to, fromB], ({ load, store }) => f.do(store(to, apply(one, load(fromB)))));
-              });
+              stretches([[b, bSize]], (y) => apply(one, y));
             },
             () =>
-              stretch(() => {
-                f.set(count, left);
-                upTo(aSize, aPlace);
-                upTo(bSize, bPlace);
-                f.set(left, i32.sub(left, count));
-                eachElement(f, count, [to, fromA, fromB], ({ load, store }) =>
-                  f.do(store(to, apply(load(fromA), load(fromB)))),
-                );
-              }),
+              stretches(
+                [
+                  [a, aSize],
+                  [b, bSize],
+                ],
+                apply,
+              ),
           ),
       );
     },
   );
-  return (out, a, b, aSize, bSize, begin, end) =>
-    kernel({ outputs: [out], inputs: [a, b], sizes: [aSize, bSize], begin, end, items: out.length, cost: 1 });
 }

@@ -3,7 +3,7 @@
  * shares large ranges out among the threads.
  */
 import { HeedError } from "../../errors.ts";
-import type { KernelArray, KernelCall } from "./kernel.ts";
+import type { KernelArguments, KernelArray, Layout, Work } from "./kernel.ts";
 import { ALIGNMENT, LinearMemory, roundUp } from "./memory.ts";
 import { ThreadPool } from "./threads.ts";
 
@@ -30,41 +30,45 @@ class Instance {
   }
 
   /** Runs a call, on several threads if it is worth it. False if its arrays do not fit into the memory. */
-  run(fn: number, call: KernelCall, pool: ThreadPool | null): boolean {
+  run(
+    fn: number,
+    { outputs, inputs, sizes = 0 }: Layout,
+    args: KernelArguments,
+    work: Work,
+    pool: ThreadPool | null,
+  ): boolean {
     const { memory } = this;
-    const { outputs, inputs, sizes = [], scalars = [], begin, end, items, cost, scratchBytes = 0 } = call;
+    const { begin, end, items, cost, scratchBytes = 0 } = work;
     if (begin >= end) return true;
     const chunks = pool === null ? 1 : pool.chunks(end - begin, cost);
     const stride = roundUp(scratchBytes, ALIGNMENT);
     const scratch = chunks === 1 || pool === null ? stride : stride * pool.limit;
-    const bytes = scratch + this.#foreignBytes(outputs) + this.#foreignBytes(inputs);
+    let bytes = scratch;
+    for (const array of args) if (this.#isForeign(array)) bytes += roundUp(array.byteLength, ALIGNMENT);
     const mark = bytes === 0 ? 0 : memory.mark();
     const staging = bytes === 0 ? 0 : memory.lendBytes(bytes);
     if (bytes > 0 && staging === 0) return false;
     if (this.#integers.length === 0) this.#lookAgain();
-    const words = this.#integers;
-    words[0] = staging;
-    words[1] = stride;
-    let place = 2;
+    this.#integers[0] = staging;
+    this.#integers[1] = stride;
     let next = staging + scratch;
     const partly = begin > 0 || end < items;
-    for (const array of outputs) next = this.#putAddress(array, place++, next, partly);
-    for (const array of inputs) next = this.#putAddress(array, place++, next, true);
-    for (const size of sizes) words[place++] = size;
-    for (const scalar of scalars) this.#floats[place++] = scalar;
+    for (let i = 0; i < args.length; i++) {
+      const value = args[i];
+      if (typeof value !== "number") next = this.#putAddress(value, 2 + i, next, partly || i >= outputs);
+      else (i < outputs + inputs + sizes ? this.#integers : this.#floats)[2 + i] = value;
+    }
     const run = this.#functions[fn];
     if (pool === null || chunks === 1) run(BLOCK, begin, end);
     else pool.run(fn, BLOCK, begin, end, chunks, (from, to) => run(BLOCK, from, to));
-    if (bytes > scratch) this.#copyOut(outputs, staging + scratch);
+    if (bytes > scratch) this.#copyOut(args.slice(0, outputs), staging + scratch);
     if (bytes > 0) memory.giveBack(mark);
     return true;
   }
 
-  /** Bytes of the arrays that lie elsewhere, each rounded up. */
-  #foreignBytes(arrays: readonly KernelArray[]): number {
-    let bytes = 0;
-    for (const array of arrays) if (!this.memory.holds(array)) bytes += roundUp(array.byteLength, ALIGNMENT);
-    return bytes;
+  /** Whether it is an array that lies elsewhere. */
+  #isForeign(value: KernelArray | number): value is KernelArray {
+    return typeof value !== "number" && !this.memory.holds(value);
   }
 
   /** Writes an array's address; one that lies elsewhere gets its place at `next`. Gives back where the next one goes. */
@@ -78,9 +82,9 @@ class Instance {
     return next + roundUp(array.byteLength, ALIGNMENT);
   }
 
-  #copyOut(outputs: readonly KernelArray[], from: number): void {
+  #copyOut(outputs: KernelArguments, from: number): void {
     for (const array of outputs) {
-      if (this.memory.holds(array)) continue;
+      if (!this.#isForeign(array)) continue;
       bytesOf(array).set(this.#bytes(from, array.byteLength));
       from += roundUp(array.byteLength, ALIGNMENT);
     }
@@ -153,11 +157,11 @@ export class Engine {
   }
 
   /** Runs a kernel function, wherever its arrays lie. */
-  run(fn: number, call: KernelCall): void {
-    if (this.#home.run(fn, call, this.#pool)) return;
+  run(fn: number, layout: Layout, args: KernelArguments, work: Work): void {
+    if (this.#home.run(fn, layout, args, work, this.#pool)) return;
     this.#annex ??= new Instance(this.#module, this.#names, new LinearMemory(this.#home.memory.shared));
-    if (this.#annex.run(fn, call, null)) return;
-    const bytes = [...call.outputs, ...call.inputs].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (this.#annex.run(fn, layout, args, work, null)) return;
+    const bytes = args.reduce<number>((sum, array) => sum + (typeof array === "number" ? 0 : array.byteLength), 0);
     throw new HeedError(
       "memory",
       `${this.#names[fn]}: arrays of ${Math.ceil(bytes / 2 ** 20)} MiB fit neither beside the ${Math.ceil(this.#home.memory.bytes / 2 ** 20)} MiB in use nor alone; WebAssembly reaches 4096 MiB: use smaller batches, a smaller model or backend.use("loops")`,

@@ -1,16 +1,16 @@
 /** Functions of the assembler: local variables, statements, branches and loops. */
 import { HeedError } from "../../errors.ts";
-import { TYPE_BYTES, i32, localAt } from "./assembler.ts";
-import type { Code, I32, Local, Statement, V128, ValueType } from "./assembler.ts";
-import { flatten, unsigned } from "./bytes.ts";
-import type { Bytes } from "./bytes.ts";
+import { TYPE_BYTES, i32, localAt, operand } from "./assembler.ts";
+import type { Code, I32, Local, Operand, Statement, V128, ValueType } from "./assembler.ts";
+import { unsigned } from "./bytes.ts";
 
 /** The body of a function under construction. */
 export class FunctionBody {
   readonly #parameters: number;
   readonly #locals: ValueType[] = [];
-  readonly #constants = new Map<string, { value: V128; local: Local<"v128"> }>();
-  readonly #code: (number | Bytes)[] = [];
+  /** Vector constants by their code. */
+  readonly #constants = new Map<string, Local<"v128">>();
+  #code: string[] = [];
 
   /** @param parameters the number of parameters, which are the first locals */
   constructor(parameters: number) {
@@ -35,22 +35,19 @@ export class FunctionBody {
    * round of a loop, which takes longer than the arithmetic.
    */
   constant(value: V128): V128 {
-    const key = flatten(value.bytes).join();
-    const known = this.#constants.get(key) ?? { value, local: this.local("v128") };
-    this.#constants.set(key, known);
-    return known.local;
+    const known = this.#constants.get(value.bytes) ?? this.local("v128");
+    this.#constants.set(value.bytes, known);
+    return known;
   }
 
   /** local = value */
-  set<T extends ValueType>(local: Local<T>, value: Code<T>): void {
-    if (local.type !== value.type)
-      throw new HeedError("assembler", `assembler: the local is ${local.type}, the value ${value.type}`);
-    this.#code.push(value.bytes, 0x21, unsigned(local.index));
+  set<T extends ValueType>(local: Local<T>, value: Operand<T>): void {
+    this.#code.push(assignment(local, operand(local.type, value, 0)));
   }
 
   /** local += amount */
-  increase(local: Local<"i32">, amount: I32 | number): void {
-    this.set(local, i32.add(local, typeof amount === "number" ? i32.const(amount) : amount));
+  increase(local: Local<"i32">, amount: Operand<"i32">): void {
+    this.set(local, i32.add(local, amount));
   }
 
   /** Instructions without a result: stores and calls. */
@@ -64,46 +61,46 @@ export class FunctionBody {
 
   /** Instructions whose result is not wanted. */
   drop(code: I32): void {
-    this.#code.push(code.bytes, 0x1a);
+    this.#code.push(code.bytes + "\x1a");
   }
 
   /** if (condition) then() else otherwise() */
   if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.#code.push(condition.bytes, 0x04, 0x40);
+    this.#code.push(condition.bytes + "\x04\x40");
     then();
     if (otherwise !== undefined) {
-      this.#code.push(0x05);
+      this.#code.push("\x05");
       otherwise();
     }
-    this.#code.push(0x0b);
+    this.#code.push("\x0b");
   }
 
   /** while (condition) body() */
   while(condition: I32, body: () => void): void {
     this.if(condition, () => {
-      this.#code.push(0x03, 0x40); // loop
+      this.#code.push("\x03\x40"); // loop
       body();
-      this.#code.push(condition.bytes, 0x0d, 0, 0x0b); // br_if to its head, end
+      this.#code.push(condition.bytes + "\x0d\0\x0b"); // br_if to its head, end
     });
   }
 
-  /** for (; local < end; local += step) body(), unsigned. */
-  for(local: Local<"i32">, end: I32, step: I32 | number, body: () => void): void {
+  /** for (let local = start; local < end; local += step) body(local), unsigned. */
+  for(start: Operand<"i32">, end: Operand<"i32">, step: Operand<"i32">, body: (local: Local<"i32">) => void): void {
+    const local = this.local("i32");
+    this.set(local, start);
     this.while(i32.lt_u(local, end), () => {
-      body();
+      body(local);
       this.increase(local, step);
     });
   }
 
   /** The finished body in the form of the code section (5.5.13). */
-  encode(): Bytes {
-    const locals = this.#locals.map((type) => [1, TYPE_BYTES[type]]);
-    const constants = [...this.#constants.values()].map(({ value, local }) => [
-      value.bytes,
-      0x21,
-      unsigned(local.index),
-    ]);
-    const body = flatten([unsigned(this.#locals.length), locals, constants, this.#code, 0x0b]);
-    return [unsigned(body.length), body];
+  encode(): string {
+    const locals = this.#locals.map((type) => "\x01" + TYPE_BYTES[type]);
+    const constants = Array.from(this.#constants, ([value, local]) => assignment(local, value));
+    const body = [unsigned(locals.length), ...locals, ...constants, ...this.#code, "\x0b"].join("");
+    return unsigned(body.length) + body;
   }
 }
+
+const assignment = ({ index }: Local<ValueType>, value: string): string => value + "\x21" + unsigned(index);

@@ -5,8 +5,9 @@
  * Files of this folder mirror those of loops/: each adds its functions to an `Assembly` when the backend starts and gives
  * back the kernels that call them.
  */
+import type { Kernels } from "../backend.ts";
 import { f32, f32x4, i32, i32x4, select, v128 } from "./assembler.ts";
-import type { I32, Local, Statement, V128, ValueType } from "./assembler.ts";
+import type { I32, Local, Operand, Statement, V128, ValueType } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
 import type { LinearMemory } from "./memory.ts";
 import { ModuleBuilder, threadIndex } from "./module.ts";
@@ -15,34 +16,34 @@ import type { ModuleFunction } from "./module.ts";
 /** Arrays that kernels work on. */
 export type KernelArray = Float32Array | Float64Array | Int32Array;
 
-/** What a kernel function takes, in the order in which it stands in the block: addresses, then integers, then floats. */
-export interface Layout<O extends string, I extends string, S extends string, F extends string> {
+/** How many arguments of each kind a kernel function takes, in the order of the convention of backend.ts. */
+export interface Layout {
   /** Arrays that are written. */
-  readonly outputs: readonly O[];
+  readonly outputs: number;
   /** Arrays that are only read. */
-  readonly inputs: readonly I[];
+  readonly inputs: number;
   /** Integers, flags among them. */
-  readonly sizes?: readonly S[];
-  /** Rounded to float32. */
-  readonly scalars?: readonly F[];
+  readonly sizes?: number;
+  /** Numbers that are rounded to float32. */
+  readonly scalars?: number;
 }
 
-/** The arguments inside the function, loaded into local variables. */
-export type KernelLocals<O extends string, I extends string, S extends string, F extends string> = Record<
-  O | I | S | "begin" | "end",
-  Local<"i32">
-> &
-  Record<F, Local<"f32">> & {
-    /** Where this thread's own scratch begins, for calls with `scratchBytes`. */
-    scratch: I32;
-  };
+type Repeat<N, T, All extends T[] = []> = All["length"] extends N ? All : Repeat<N, T, [...All, T]>;
+type Many<N, T> = N extends number ? Repeat<N, T> : [];
 
-/** One call of a kernel function. */
-export interface KernelCall {
-  outputs: readonly KernelArray[];
-  inputs: readonly KernelArray[];
-  sizes?: readonly number[];
-  scalars?: readonly number[];
+/** The arguments inside the function, loaded into local variables: addresses of arrays, sizes, scalars. Then the range, and where this thread's own scratch begins. */
+export type KernelLocals<L extends Layout> = [
+  ...Many<L["outputs"], Local<"i32">>,
+  ...Many<L["inputs"], Local<"i32">>,
+  ...Many<L["sizes"], Local<"i32">>,
+  ...Many<L["scalars"], Local<"f32">>,
+  begin: Local<"i32">,
+  end: Local<"i32">,
+  scratch: Local<"i32">,
+];
+
+/** What is known of the work of a call. */
+export interface Work {
   begin: number;
   end: number;
   /** The length of the whole range. A call for less keeps what else stands in the outputs; Infinity: so does one for all. */
@@ -53,8 +54,14 @@ export interface KernelCall {
   scratchBytes?: number;
 }
 
+/** Arguments of a kernel function but for its range. */
+export type KernelArguments = readonly (KernelArray | number)[];
+
+/** Calls one kernel function. */
+export type Call = (args: KernelArguments, work: Work) => void;
+
 /** Runs functions of the finished module; the backend gives it. */
-export type Run = (fn: number, call: KernelCall) => void;
+export type Run = (fn: number, layout: Layout, args: KernelArguments, work: Work) => void;
 
 /** Bytes at the beginning of a block of arguments, before its outputs: address and size of scratch. */
 const SCRATCH_FIELDS = 8;
@@ -69,6 +76,8 @@ export interface Arithmetic {
 /** A module of kernels under construction. */
 export class Assembly {
   readonly module: ModuleBuilder = new ModuleBuilder();
+  /** The kernels so far. */
+  readonly kernels: Partial<Kernels> = {};
   readonly arithmetic: Arithmetic;
   /** Where arrays that only a kernel needs are lent. */
   readonly memory: LinearMemory;
@@ -85,7 +94,7 @@ export class Assembly {
   }
 
   /** Adds a function that is called from others of the module. */
-  function<const P extends readonly ValueType[]>(
+  inner<const P extends readonly ValueType[]>(
     parameters: P,
     build: (f: FunctionBody, ...parameters: { [K in keyof P]: Local<P[K]> }) => void,
   ): ModuleFunction<P> {
@@ -98,46 +107,60 @@ export class Assembly {
    * @param build emits its body, which handles the items from `begin` up to `end`
    * @returns what calls it
    */
-  kernel<
-    const O extends string,
-    const I extends string,
-    const S extends string = never,
-    const F extends string = never,
-  >(
+  function<const L extends Layout>(
     name: string,
-    layout: Layout<O, I, S, F>,
-    build: (f: FunctionBody, locals: KernelLocals<O, I, S, F>) => void,
-  ): (call: KernelCall) => void {
+    layout: L,
+    build: (f: FunctionBody, ...locals: KernelLocals<L>) => void,
+  ): Call {
+    const { outputs, inputs, sizes = 0, scalars = 0 } = layout;
     const { index } = this.module.define(name, ["i32", "i32", "i32"], (f, block, begin, end) => {
-      let offset = SCRATCH_FIELDS;
-      const locals: Record<string, Local<"i32"> | Local<"f32"> | I32> = { begin, end };
-      for (const field of [...layout.outputs, ...layout.inputs, ...(layout.sizes ?? [])]) {
-        locals[field] = f.let(i32.load(block, offset));
-        offset += 4;
+      const locals: Local<ValueType>[] = [];
+      for (let i = 0; i < outputs + inputs + sizes + scalars; i++) {
+        const { load } = i < outputs + inputs + sizes ? i32 : f32;
+        locals.push(f.let<ValueType>(load(block, SCRATCH_FIELDS + 4 * i)));
       }
-      for (const field of layout.scalars ?? []) {
-        locals[field] = f.let(f32.load(block, offset));
-        offset += 4;
-      }
-      locals.scratch = f.let(i32.add(i32.load(block, 0), i32.mul(i32.load(block, 4), threadIndex)));
-      build(f, locals as KernelLocals<O, I, S, F>);
+      const scratch = f.let(i32.add(i32.load(block), i32.mul(i32.load(block, 4), threadIndex)));
+      build(f, ...([...locals, begin, end, scratch] as unknown as KernelLocals<L>));
     });
-    return (call) => this.#run(index, call);
+    return (args, work) => this.#run(index, layout, args, work);
+  }
+
+  /**
+   * Adds a kernel of the list, which takes what the list says.
+   *
+   * @param item from the sizes, how many numbers of the first output one item of the range is, and its cost
+   */
+  kernel<const L extends Layout>(
+    name: keyof Kernels,
+    layout: L,
+    item: (...sizes: Many<L["sizes"], number>) => readonly [numbers: number, cost: number],
+    build: (f: FunctionBody, ...locals: KernelLocals<L>) => void,
+  ): void {
+    const run = this.function(name, layout, build);
+    const arrays = layout.outputs + layout.inputs;
+    const kernel = (...args: [KernelArray, ...number[]]): void => {
+      const end = args.pop() as number;
+      const begin = args.pop() as number;
+      const sizes = args.slice(arrays); // and scalars, which `item` takes no notice of
+      const [numbers, cost] = item(...(sizes as Many<L["sizes"], number>));
+      run(args, { begin, end, items: args[0].length / numbers, cost });
+    };
+    Object.assign(this.kernels, { [name]: kernel });
   }
 }
 
 /** The address of element `index` of an array of 4-byte elements. */
-export function element(array: I32, index: I32): I32 {
-  return i32.add(array, i32.shl(index, i32.const(2)));
+export function element(array: I32, index: Operand<"i32">): I32 {
+  return i32.add(array, i32.shl(index, 2));
 }
 
 /** Bytes of so many elements. */
-export function bytes(elements: I32): I32 {
-  return i32.shl(elements, i32.const(2));
+export function bytes(elements: Operand<"i32">): I32 {
+  return i32.shl(elements, 2);
 }
 
 /** The smaller of two unsigned integers, computed without a branch. */
-export function atMost(a: I32, b: I32): I32 {
+export function atMost(a: I32, b: Operand<"i32">): I32 {
   return select(i32.lt_u(a, b), a, b);
 }
 
@@ -184,7 +207,7 @@ export function eachBlock(
 ): void {
   const blocks = (lanes: Lanes, offsets: readonly number[]): void => {
     const width = lanes.width * offsets.length;
-    f.while(width === 1 ? count : i32.ge_u(count, i32.const(width)), () => {
+    f.while(width === 1 ? count : i32.ge_u(count, width), () => {
       body(lanes, offsets);
       for (const pointer of pointers) f.increase(pointer, 4 * width);
       f.increase(count, -width);
@@ -197,6 +220,34 @@ export function eachBlock(
     );
   blocks(FOUR, [0]);
   blocks(ONE, [0]);
+}
+
+/** to[i] = value(from[i] of every array) for `count` elements, so many vectors at a time. */
+export function mapElements(
+  f: FunctionBody,
+  count: I32,
+  to: I32,
+  from: readonly I32[],
+  value: (...values: V128[]) => V128,
+  vectors = 1,
+): void {
+  const [target, ...sources] = [to, ...from].map((array) => f.let(array));
+  eachBlock(f, f.let(count), [target, ...sources], vectors, ({ load, store }, offsets) => {
+    for (const offset of offsets) f.do(store(target, value(...sources.map((source) => load(source, offset))), offset));
+  });
+}
+
+/** out[i] = value(array[i] of every array) for i from `begin` to `end`. */
+export function mapRange(
+  f: FunctionBody,
+  begin: I32,
+  end: I32,
+  out: I32,
+  arrays: readonly I32[],
+  value: (...values: V128[]) => V128,
+): void {
+  const at = (array: I32): I32 => element(array, begin);
+  mapElements(f, i32.sub(end, begin), at(out), arrays.map(at), value);
 }
 
 /** Combines the four lanes of a vector with `combine`, (0 ∘ 2) ∘ (1 ∘ 3); the result stands in every lane. */

@@ -36,7 +36,7 @@ export function polynomial(f: FunctionBody, x: V128, square: V128, coefficients:
 }
 
 /** 2^n, from n + 127 in the low bits. */
-const power = (exponent: V128): V128 => i32x4.shl(exponent, i32.const(23));
+const power = (exponent: V128): V128 => i32x4.shl(exponent, 23);
 
 /**
  * Reduces x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r² Q(r) with Q of degree 4.
@@ -68,7 +68,7 @@ export function exp(f: FunctionBody, x: V128): V128 {
   const c = constants(f);
   // Beyond these bounds the result is 0 or Infinity anyway, and the halves would leave the exponent field. NaN passes.
   const { count, expm1 } = reduce(f, f.let(pmin(pmax(x, c(-104)), c(89))), 254);
-  const half = f.let(i32x4.shr_u(count, i32.const(1)));
+  const half = f.let(i32x4.shr_u(count, 1));
   return mul(mul(add(c(1), expm1), power(half)), power(i32x4.sub(count, half)));
 }
 
@@ -104,7 +104,7 @@ export function log(f: FunctionBody, x: V128): V128 {
   const tiny = f.let(lt(given, c(1.1754943508222875e-38)));
   const bits = f.let(v128.bitselect(mul(given, c(4294967296)), given, tiny));
   // The integer is √½: every 1 + g is at least that.
-  const exponent = f.let(i32x4.shr_s(i32x4.sub(bits, f.constant(i32x4.const(0x3f3504f3))), i32.const(23)));
+  const exponent = f.let(i32x4.shr_s(i32x4.sub(bits, f.constant(i32x4.const(0x3f3504f3))), 23));
   const e = f.let(f32x4.convert_i32x4_s(i32x4.sub(exponent, v128.and(tiny, f.constant(i32x4.const(32))))));
   const g = f.let(sub(i32x4.sub(bits, power(exponent)), c(1)));
   const s = f.let(div(g, add(g, c(2))));
@@ -168,8 +168,8 @@ function circular(f: FunctionBody, x: V128, shift: number): V128 {
   const k = polynomial(f, z, square, [0.0416666641831398, -0.001388830365613103, 2.454798959661275e-5]);
   const sine = add(r, mul(mul(r, z), s));
   const cosine = add(sub(c(1), mul(z, c(0.5))), mul(square, k));
-  const odd = i32x4.shr_s(i32x4.shl(quadrant, i32.const(31)), i32.const(31));
-  return v128.xor(v128.bitselect(cosine, sine, odd), v128.and(i32x4.shl(quadrant, i32.const(30)), c(-0)));
+  const odd = i32x4.shr_s(i32x4.shl(quadrant, 31), 31);
+  return v128.xor(v128.bitselect(cosine, sine, odd), v128.and(i32x4.shl(quadrant, 30), c(-0)));
 }
 
 /** The remainder of x by TWO_PI where |x| is larger, exactly: TWO_PI · 2^i is taken away where it can be, for i from 126 down to 0. */

@@ -1,15 +1,14 @@
 /** A WebAssembly module under construction: functions in, bytes out (Core Specification 2.0, section 5.5). */
 import { HeedError } from "../../errors.ts";
-import { TYPE_BYTES, localAt } from "./assembler.ts";
-import type { Code, I32, Local, Statement, ValueType } from "./assembler.ts";
-import { flatten, unsigned } from "./bytes.ts";
-import type { Bytes } from "./bytes.ts";
+import { TYPE_BYTES, localAt, operand } from "./assembler.ts";
+import type { I32, Local, Operand, Statement, ValueType } from "./assembler.ts";
+import { toArray, unsigned } from "./bytes.ts";
 import { FunctionBody } from "./function-body.ts";
 
 /** The code of parameters, in the order of their types. */
 type Parameters<P extends readonly ValueType[]> = { [I in keyof P]: Local<P[I]> };
 /** The code of arguments. */
-type Arguments<P extends readonly ValueType[]> = { [I in keyof P]: Code<P[I]> };
+type Arguments<P extends readonly ValueType[]> = { [I in keyof P]: Operand<P[I]> };
 
 /** A function of the module: called with arguments, it gives the code of the call. */
 export interface ModuleFunction<P extends readonly ValueType[]> {
@@ -18,20 +17,18 @@ export interface ModuleFunction<P extends readonly ValueType[]> {
   readonly index: number;
 }
 
-const vector = (items: Bytes): Bytes => [unsigned(items.length), items];
-const text = (value: string): Bytes => vector([...new TextEncoder().encode(value)]);
-const section = (id: number, ...content: Bytes): Bytes => {
-  const bytes = flatten(content);
-  return [id, unsigned(bytes.length), bytes];
-};
+/** A list, or the characters of a name, behind their number. */
+const vector = (items: string | readonly string[]): string =>
+  unsigned(items.length) + (typeof items === "string" ? items : items.join(""));
+const section = (id: number, content: string): string => unsigned(id) + vector(content);
 
 /**
  * Functions without results over one imported memory, all in one table, so that a thread can be told by number what to run.
  * There is one global variable: the number of the thread, from 0.
  */
 export class ModuleBuilder {
-  readonly #types: Uint8Array[] = [];
-  readonly #functions: { type: number; code: Bytes }[] = [];
+  readonly #types: string[] = [];
+  readonly #functions: { type: number; code: string }[] = [];
   readonly #exports: { name: string; index: number }[] = [];
 
   /** The names of the functions, in the order of the table; "" for those that stay inside. */
@@ -54,56 +51,55 @@ export class ModuleBuilder {
     const index = this.#functions.length;
     this.#functions.push({ type: this.typeIndex(parameters), code: body.encode() });
     if (name !== "") this.#exports.push({ name, index });
-    const call = (...args: Arguments<P>): Statement => {
-      const given = args as readonly Code<ValueType>[];
-      if (given.length !== parameters.length || given.some(({ type }, i) => type !== parameters[i]))
-        throw new HeedError(
-          "assembler",
-          `assembler: ${name} takes (${parameters.join(", ")}), got (${given.map(({ type }) => type).join(", ")})`,
-        );
-      return { type: "void", bytes: [given.map(({ bytes }) => bytes), 0x10, unsigned(index)] };
-    };
+    const call = (...args: Arguments<P>): Statement => ({
+      type: "void",
+      bytes: operands(parameters, args) + "\x10" + unsigned(index),
+    });
     return Object.assign(call, { index });
   }
 
   /** The number of the type of functions with these parameters. */
   typeIndex(parameters: readonly ValueType[]): number {
-    const type = flatten([0x60, vector(parameters.map((each) => TYPE_BYTES[each])), 0]);
-    const known = this.#types.findIndex((other) => other.join() === type.join());
+    const type = "\x60" + vector(parameters.map((each) => TYPE_BYTES[each])) + "\0";
+    const known = this.#types.indexOf(type);
     return known >= 0 ? known : this.#types.push(type) - 1;
   }
 
   /** Code that calls the function at a place of the table. */
   callIndirect<P extends readonly ValueType[]>(parameters: P, args: Arguments<P>, place: I32): Statement {
-    const given = [...(args as readonly Code<ValueType>[]), place];
-    return {
-      type: "void",
-      bytes: [given.map(({ bytes }) => bytes), 0x11, unsigned(this.typeIndex(parameters)), 0],
-    };
+    const given = operands(parameters, args) + place.bytes;
+    return { type: "void", bytes: given + "\x11" + unsigned(this.typeIndex(parameters)) + "\0" };
   }
 
   /** The module as bytes, for a memory that is shared between threads or not. */
   encode(shared: boolean): Uint8Array<ArrayBuffer> {
-    const limits = shared ? [0x03, 0, unsigned(65536)] : [0x00, 0];
-    const count = unsigned(this.#functions.length);
-    const names = this.#exports.map(({ name, index }) => [unsigned(index), text(name)]);
-    return flatten([
-      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // "\0asm", version 1
-      section(1, vector(this.#types)),
-      section(2, vector([[text("heed"), text("memory"), 0x02, limits]])),
-      section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
-      section(4, vector([[0x70, 0x00, count]])),
-      section(6, vector([[0x7f, 0x01, 0x41, 0x00, 0x0b]])),
-      section(7, vector(this.#exports.map(({ name, index }) => [text(name), 0x00, unsigned(index)]))),
-      section(9, vector([[0x00, 0x41, 0x00, 0x0b, vector(this.#functions.map((_, i) => unsigned(i)))]])),
-      section(10, vector(this.#functions.map(({ code }) => code))),
-      section(0, text("name"), section(1, vector(names))), // what profilers show
-    ]);
+    const limits = shared ? "\x03\0" + unsigned(65536) : "\x00\0";
+    const functions = this.#functions;
+    const names = this.#exports.map(({ name, index }) => unsigned(index) + vector(name));
+    return toArray(
+      "\0asm\x01\0\0\0" + // version 1
+        section(1, vector(this.#types)) +
+        section(2, vector([vector("heed") + vector("memory") + "\x02" + limits])) +
+        section(3, vector(functions.map(({ type }) => unsigned(type)))) +
+        section(4, vector(["\x70\0" + unsigned(functions.length)])) +
+        section(6, vector(["\x7f\x01\x41\0\x0b"])) +
+        section(7, vector(this.#exports.map(({ name, index }) => vector(name) + "\0" + unsigned(index)))) +
+        section(9, vector(["\0\x41\0\x0b" + vector(functions.map((_, i) => unsigned(i)))])) +
+        section(10, vector(functions.map(({ code }) => code))) +
+        section(0, vector("name") + section(1, vector(names))), // what profilers show
+    );
   }
 }
 
+/** The code of all arguments. */
+function operands(parameters: readonly ValueType[], args: readonly Operand<ValueType>[]): string {
+  if (args.length !== parameters.length)
+    throw new HeedError("assembler", `assembler: takes ${parameters.length} arguments, got ${args.length}`);
+  return args.map((value, i) => operand(parameters[i], value, i)).join("");
+}
+
 /** The number of the thread that runs. */
-export const threadIndex: I32 = { type: "i32", bytes: [0x23, 0] };
+export const threadIndex: I32 = { type: "i32", bytes: "\x23\0" };
 
 /** Sets the number of the thread that runs. */
-export const setThreadIndex = (value: I32): Statement => ({ type: "void", bytes: [value.bytes, 0x24, 0] });
+export const setThreadIndex = (value: I32): Statement => ({ type: "void", bytes: value.bytes + "\x24\0" });

@@ -2,153 +2,83 @@
  * LayerNorm and RMSNorm, with their gradients; see loops/norm.ts. RMSNorm is LayerNorm without mean and bias, so one emitter
  * of each pass serves both. Sums over a row are kept in double precision, sums over rows in blocks.
  */
-import type { Kernels } from "../backend.ts";
-import { f32, f32x4, f64, f64x2, i32, select, v128 } from "./assembler.ts";
-import type { F64, I32, Local, V128 } from "./assembler.ts";
+import { f32, f32x4, f64, f64x2, i32, v128 } from "./assembler.ts";
+import type { F32, F64, I32, Local, V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
-import { eachBlock, eachElement, element } from "./kernel.ts";
+import { atMost, bytes, eachBlock, element, mapElements } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 import { doubleSums } from "./reduce.ts";
-
-type Norms =
-  | "layerNorm"
-  | "layerNormBackward"
-  | "layerNormBackwardParameters"
-  | "rmsNorm"
-  | "rmsNormBackward"
-  | "rmsNormBackwardParameters";
+import { eachRow } from "./softmax.ts";
 
 /** Adds normalisation to the module. */
-export function normKernels(assembly: Assembly): Pick<Kernels, Norms> {
-  return { ...layerNormKernels(assembly), ...rmsNormKernels(assembly) };
-}
-
-function layerNormKernels(
-  assembly: Assembly,
-): Pick<Kernels, "layerNorm" | "layerNormBackward" | "layerNormBackwardParameters"> {
-  const sizes = ["cols"] as const;
-  const forwards = assembly.kernel(
+export function addNorm(assembly: Assembly): void {
+  const row = (_rows: number, cols: number): [number, number] => [cols, 4 * cols];
+  const column = (rows: number): [number, number] => [1, 2 * rows];
+  assembly.kernel(
     "layerNorm",
-    { outputs: ["out", "mean", "rstd"], inputs: ["x", "weight", "bias"], sizes, scalars: ["eps"] },
-    (f, locals) => forward(f, locals, f.let(f64.promote_f32(locals.eps))),
+    { outputs: 3, inputs: 3, sizes: 2, scalars: 1 },
+    row,
+    (f, out, mean, rstd, x, weight, bias, _rows, cols, eps, begin, end) =>
+      forward(f, { begin, end, cols }, eps, out, rstd, x, weight, mean, bias),
   );
-  const backwards = assembly.kernel(
+  assembly.kernel(
     "layerNormBackward",
-    { outputs: ["gradX"], inputs: ["gradOut", "x", "weight", "mean", "rstd"], sizes },
-    (f, locals) => backward(f, locals),
+    { outputs: 1, inputs: 5, sizes: 2 },
+    row,
+    (f, gradX, gradOut, x, weight, mean, rstd, _rows, cols, begin, end) =>
+      backward(f, { begin, end, cols }, gradX, gradOut, x, weight, rstd, mean),
   );
-  const parameters = assembly.kernel(
+  assembly.kernel(
     "layerNormBackwardParameters",
-    { outputs: ["gradWeight", "gradBias"], inputs: ["gradOut", "x", "mean", "rstd"], sizes: ["rows", "cols"] },
-    (f, locals) => backwardParameters(f, locals),
+    { outputs: 2, inputs: 4, sizes: 2 },
+    column,
+    (f, gradWeight, gradBias, gradOut, x, mean, rstd, rows, cols, begin, end) =>
+      backwardParameters(f, { begin, end, cols }, rows, gradWeight, gradOut, x, rstd, gradBias, mean),
   );
-  return {
-    layerNorm: (out, mean, rstd, x, weight, bias, rows, cols, eps, begin, end) =>
-      forwards({
-        outputs: [out, mean, rstd],
-        inputs: [x, weight, bias],
-        sizes: [cols],
-        scalars: [eps],
-        begin,
-        end,
-        items: rows,
-        cost: 3 * cols,
-      }),
-    layerNormBackward: (gradX, gradOut, x, weight, mean, rstd, rows, cols, begin, end) =>
-      backwards({
-        outputs: [gradX],
-        inputs: [gradOut, x, weight, mean, rstd],
-        sizes: [cols],
-        begin,
-        end,
-        items: rows,
-        cost: 4 * cols,
-      }),
-    layerNormBackwardParameters: (gradWeight, gradBias, gradOut, x, mean, rstd, rows, cols, begin, end) =>
-      parameters({
-        outputs: [gradWeight, gradBias],
-        inputs: [gradOut, x, mean, rstd],
-        sizes: [rows, cols],
-        begin,
-        end,
-        items: cols,
-        cost: 2 * rows,
-      }),
-  };
-}
-
-function rmsNormKernels(
-  assembly: Assembly,
-): Pick<Kernels, "rmsNorm" | "rmsNormBackward" | "rmsNormBackwardParameters"> {
-  const sizes = ["cols"] as const;
-  const forwards = assembly.kernel(
+  assembly.kernel(
     "rmsNorm",
-    { outputs: ["out", "rstd"], inputs: ["x", "weight"], sizes, scalars: ["eps"] },
-    (f, locals) => forward(f, locals, f.let(f64.promote_f32(locals.eps))),
+    { outputs: 2, inputs: 2, sizes: 2, scalars: 1 },
+    row,
+    (f, out, rstd, x, weight, _rows, cols, eps, begin, end) =>
+      forward(f, { begin, end, cols }, eps, out, rstd, x, weight),
   );
-  const backwards = assembly.kernel(
+  assembly.kernel(
     "rmsNormBackward",
-    { outputs: ["gradX"], inputs: ["gradOut", "x", "weight", "rstd"], sizes },
-    (f, locals) => backward(f, locals),
+    { outputs: 1, inputs: 4, sizes: 2 },
+    row,
+    (f, gradX, gradOut, x, weight, rstd, _rows, cols, begin, end) =>
+      backward(f, { begin, end, cols }, gradX, gradOut, x, weight, rstd),
   );
-  const parameters = assembly.kernel(
+  assembly.kernel(
     "rmsNormBackwardParameters",
-    { outputs: ["gradWeight"], inputs: ["gradOut", "x", "rstd"], sizes: ["rows", "cols"] },
-    (f, locals) => backwardParameters(f, locals),
+    { outputs: 1, inputs: 3, sizes: 2 },
+    column,
+    (f, gradWeight, gradOut, x, rstd, rows, cols, begin, end) =>
+      backwardParameters(f, { begin, end, cols }, rows, gradWeight, gradOut, x, rstd),
   );
-  return {
-    rmsNorm: (out, rstd, x, weight, rows, cols, eps, begin, end) =>
-      forwards({
-        outputs: [out, rstd],
-        inputs: [x, weight],
-        sizes: [cols],
-        scalars: [eps],
-        begin,
-        end,
-        items: rows,
-        cost: 2 * cols,
-      }),
-    rmsNormBackward: (gradX, gradOut, x, weight, rstd, rows, cols, begin, end) =>
-      backwards({
-        outputs: [gradX],
-        inputs: [gradOut, x, weight, rstd],
-        sizes: [cols],
-        begin,
-        end,
-        items: rows,
-        cost: 3 * cols,
-      }),
-    rmsNormBackwardParameters: (gradWeight, gradOut, x, rstd, rows, cols, begin, end) =>
-      parameters({
-        outputs: [gradWeight],
-        inputs: [gradOut, x, rstd],
-        sizes: [rows, cols],
-        begin,
-        end,
-        items: cols,
-        cost: rows,
-      }),
-  };
 }
 
-/** Arguments of a pass; those of `Centred` only for LayerNorm. */
-type Locals<Always extends string, Centred extends string> = Readonly<Record<Always | "cols" | "begin" | "end", I32>> &
-  Readonly<Partial<Record<Centred, I32>>>;
+/** Which part of a matrix a pass handles. */
+type Range = Readonly<Record<"begin" | "end" | "cols", I32>>;
 
 /** The double, rounded to a float, in every lane. */
 const splatSingle = (value: F64): V128 => f32x4.splat(f32.demote_f64(value));
 
-/** out = (x - mean) · rstd · weight + bias, row by row. */
+/** out = (x - mean) · rstd · weight + bias, row by row; without mean and bias for RMSNorm. */
 function forward(
   f: FunctionBody,
-  { out, mean, rstd, x, weight, bias, cols, begin, end }: Locals<"out" | "rstd" | "x" | "weight", "mean" | "bias">,
-  eps: F64,
+  { begin, end, cols }: Range,
+  eps: F32,
+  out: I32,
+  rstd: I32,
+  x: I32,
+  weight: I32,
+  mean?: I32,
+  bias?: I32,
 ): void {
+  const epsilon = f.let(f64.promote_f32(eps));
   const size = f.let(f64.convert_i32_u(cols));
-  const to = f.let(element(out, i32.mul(begin, cols)));
-  const from = f.let(element(x, i32.mul(begin, cols)));
-  const row = f.let(begin);
-  f.for(row, end, 1, () => {
+  eachRow(f, begin, end, cols, [out, x], (row, to, from) => {
     let centre = (value: V128): V128 => value;
     let centreDouble = centre;
     if (mean !== undefined) {
@@ -167,32 +97,32 @@ function forward(
       const centred = f.let(centreDouble(value));
       return [f64x2.mul(centred, centred)];
     });
-    const scale = f.let(f32.demote_f64(f64.div(f64.const(1), f64.sqrt(f64.add(f64.div(squares, size), eps)))));
+    const scale = f.let(f32.demote_f64(f64.div(1, f64.sqrt(f64.add(f64.div(squares, size), epsilon)))));
     f.do(f32.store(element(rstd, row), scale));
     const scales = f.let(f32x4.splat(scale));
-    const factor = f.let(weight);
-    const shift = f.let(bias ?? i32.const(0));
-    eachElement(f, f.let(cols), [to, from, factor, ...(bias === undefined ? [] : [shift])], ({ load, store }) => {
-      const scaled = f32x4.mul(f32x4.mul(centre(load(from)), scales), load(factor));
-      f.do(store(to, bias === undefined ? scaled : f32x4.add(scaled, load(shift))));
+    mapElements(f, cols, to, [from, weight, ...(bias ? [bias] : [])], (value, factor, shift) => {
+      const scaled = f32x4.mul(f32x4.mul(centre(value), scales), factor);
+      return shift ? f32x4.add(scaled, shift) : scaled;
     });
   });
 }
-
-type Load = (pointer: I32) => V128;
 
 /** Columns below which gradients of rows are computed in double precision: there all but a little of them often cancels. */
 const FEW_COLUMNS = 8;
 
 /** With h = (x - mean) · rstd and g = gradOut · weight: gradX = rstd (g - mean(g) - h mean(g h)). */
-function backward(f: FunctionBody, locals: Locals<"gradX" | "gradOut" | "x" | "weight" | "rstd", "mean">): void {
-  const { gradX, gradOut, x, weight, mean, rstd, cols, begin, end } = locals;
+function backward(
+  f: FunctionBody,
+  { begin, end, cols }: Range,
+  gradX: I32,
+  gradOut: I32,
+  x: I32,
+  weight: I32,
+  rstd: I32,
+  mean?: I32,
+): void {
   const size = f.let(f64.convert_i32_u(cols));
-  const to = f.let(element(gradX, i32.mul(begin, cols)));
-  const grad = f.let(element(gradOut, i32.mul(begin, cols)));
-  const from = f.let(element(x, i32.mul(begin, cols)));
-  const row = f.let(begin);
-  f.for(row, end, 1, () => {
+  eachRow(f, begin, end, cols, [gradX, gradOut, x], (row, to, grad, from) => {
     const splat = (value: F64): Local<"v128"> => f.let(f64x2.splat(value));
     const average = mean && splat(f64.promote_f32(f32.load(element(mean, row))));
     const [dot, sum] = doubleSums(f, cols, [grad, weight, from], mean ? 2 : 1, (gradient, factor, value) => {
@@ -203,41 +133,35 @@ function backward(f: FunctionBody, locals: Locals<"gradX" | "gradOut" | "x" | "w
     const scale = splat(rate);
     const slope = splat(f64.div(f64.mul(f64.mul(dot, rate), rate), size));
     const meanG = mean && splat(f64.div(sum, size));
-    const factor = f.let(weight);
-    const pointers = [to, grad, from, factor];
-    // The result from values and statistics that `as` gives.
+    // The result from numbers and from statistics that `as` gives.
     const gradient = (
       { mul, sub }: Pick<typeof f32x4, "mul" | "sub">,
-      load: Load,
       as: (statistic: V128) => V128,
+      [given, factor, value]: readonly V128[],
     ): V128 => {
-      const [g, value] = [mul(load(grad), load(factor)), load(from)];
+      const g = mul(given, factor);
       const centred = average ? sub(value, as(average)) : value;
       return mul(as(scale), sub(meanG ? sub(g, as(meanG)) : g, mul(centred, as(slope))));
     };
-    const left = f.let(cols);
+    const arrays = [grad, weight, from];
     f.if(
-      i32.lt_u(left, i32.const(FEW_COLUMNS)),
+      i32.lt_u(cols, FEW_COLUMNS),
       () => {
-        const load: Load = (pointer) => f64x2.promote_low_f32x4(v128.load32_zero(pointer));
+        const [left, ...pointers] = [cols, to, ...arrays].map((value) => f.let(value));
         f.while(left, () => {
-          f.do(v128.store32_lane(to, f32x4.demote_f64x2_zero(gradient(f64x2, load, (statistic) => statistic)), 0));
+          const doubles = pointers.slice(1).map((pointer) => f64x2.promote_low_f32x4(v128.load32_zero(pointer)));
+          const value = gradient(f64x2, (statistic) => statistic, doubles);
+          f.do(v128.store32_lane(pointers[0], f32x4.demote_f64x2_zero(value), 0));
           for (const pointer of pointers) f.increase(pointer, 4);
           f.increase(left, -1);
         });
       },
       () => {
-        const singles = new Map<V128, Local<"v128">>();
+        const singles = new Map<V128, V128>();
         for (const statistic of [average, scale, slope, meanG])
           if (statistic) singles.set(statistic, f.let(splatSingle(f64x2.extract_lane(statistic, 0))));
-        eachElement(f, left, pointers, ({ load, store }) =>
-          f.do(
-            store(
-              to,
-              gradient(f32x4, load, (statistic) => singles.get(statistic) ?? statistic),
-            ),
-          ),
-        );
+        const as = (statistic: V128): V128 => singles.get(statistic) ?? statistic;
+        mapElements(f, cols, to, arrays, (...values) => gradient(f32x4, as, values));
       },
     );
   });
@@ -249,10 +173,16 @@ const BLOCK_ROWS = 32;
 /** gradWeight = Σ over rows of gradOut · (x - mean) · rstd, gradBias = Σ gradOut. */
 function backwardParameters(
   f: FunctionBody,
-  locals: Locals<"gradWeight" | "gradOut" | "x" | "rstd" | "rows", "gradBias" | "mean">,
+  { begin, end, cols }: Range,
+  rows: I32,
+  gradWeight: I32,
+  gradOut: I32,
+  x: I32,
+  rstd: I32,
+  gradBias?: I32,
+  mean?: I32,
 ): void {
-  const { gradWeight, gradBias, gradOut, x, mean, rstd, rows, cols, begin, end } = locals;
-  const stride = f.let(i32.shl(cols, i32.const(2)));
+  const stride = f.let(bytes(cols));
   const grad = f.let(element(gradOut, begin));
   const from = f.let(element(x, begin));
   const toWeight = f.let(element(gradWeight, begin));
@@ -266,12 +196,10 @@ function backwardParameters(
     });
     const gradRow = f.let(grad);
     const fromRow = f.let(from);
-    const row = f.let(i32.const(0));
-    f.while(i32.lt_u(row, rows), () => {
-      const left = f.let(i32.sub(rows, row));
-      const stop = f.let(i32.add(row, select(i32.lt_u(left, i32.const(BLOCK_ROWS)), left, i32.const(BLOCK_ROWS))));
+    f.for(0, rows, BLOCK_ROWS, (first) => {
+      const stop = f.let(atMost(i32.add(first, BLOCK_ROWS), rows));
       for (const sum of sums.flatMap(({ block }) => block)) f.set(sum, zero);
-      f.for(row, stop, 1, () => {
+      f.for(first, stop, 1, (row) => {
         const average = mean === undefined ? undefined : f.let(v128.load32_splat(element(mean, row)));
         const scale = f.let(v128.load32_splat(element(rstd, row)));
         for (const { offset, block } of sums) {

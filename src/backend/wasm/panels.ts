@@ -58,13 +58,13 @@ export function addPanels(assembly: Assembly): Panels {
 }
 
 function packRows(assembly: Assembly, width: number): PackPanel {
-  return assembly.function(["i32", "i32", "i32", "i32", "i32"], (f, target, source, stride, lines, depth) => {
+  return assembly.inner(["i32", "i32", "i32", "i32", "i32"], (f, target, source, stride, lines, depth) => {
     const to = f.let(target);
     const left = f.let(depth);
     const lanes = width - (width % 4);
-    f.if(i32.eq(lines, i32.const(width)), () => {
-      const from = Array.from({ length: width }, (_, line) => f.let(i32.add(source, i32.mul(stride, i32.const(line)))));
-      f.while(i32.ge_u(left, i32.const(4)), () => {
+    f.if(i32.eq(lines, width), () => {
+      const from = Array.from({ length: width }, (_, line) => f.let(i32.add(source, i32.mul(stride, line))));
+      f.while(i32.ge_u(left, 4), () => {
         for (let line = 0; line < lanes; line += 4) {
           const columns = transpose4(
             f,
@@ -87,10 +87,10 @@ function packRows(assembly: Assembly, width: number): PackPanel {
 }
 
 function packColumns(assembly: Assembly, width: number): PackPanel {
-  return assembly.function(["i32", "i32", "i32", "i32", "i32"], (f, target, source, stride, lines, depth) => {
+  return assembly.inner(["i32", "i32", "i32", "i32", "i32"], (f, target, source, stride, lines, depth) => {
     const to = f.let(target);
     const left = f.let(depth);
-    f.if(i32.eq(lines, i32.const(width)), () =>
+    f.if(i32.eq(lines, width), () =>
       f.while(left, () => {
         for (let line = 0; line + 4 <= width; line += 4) f.do(v128.store(to, v128.load(source, 4 * line), 4 * line));
         for (let line = width - (width % 4); line < width; line++)
@@ -130,9 +130,9 @@ function singleSteps(
     f.set(from, source);
     for (let i = 0; i < width; i++) {
       f.if(
-        i32.gt_u(lines, i32.const(i)),
+        i32.gt_u(lines, i),
         () => f.do(f32.store(to, f32.load(from), 4 * i)),
-        () => f.do(f32.store(to, f32.const(0), 4 * i)),
+        () => f.do(f32.store(to, 0, 4 * i)),
       );
       f.increase(from, line);
     }
@@ -142,7 +142,7 @@ function singleSteps(
   });
 }
 
-/** Four rows of four to four columns. */
+/** Four rows of four to four columns: pairs of rows are interleaved, then pairs of pairs. */
 export function transpose4(f: FunctionBody, rows: readonly V128[]): V128[] {
   const [a, b, c, d] = rows.map((row) => f.let(row));
   const [ab, abHigh, cd, cdHigh] = [
@@ -168,7 +168,7 @@ export const TILE_BYTES: number = 4 * 6 * NR;
  */
 function tile(assembly: Assembly, MR: number): ModuleFunction<["i32", "i32", "i32", "i32", "i32"]> {
   const { madd } = assembly.arithmetic;
-  return assembly.function(["i32", "i32", "i32", "i32", "i32"], (f, out, stride, a, b, depth) => {
+  return assembly.inner(["i32", "i32", "i32", "i32", "i32"], (f, out, stride, a, b, depth) => {
     const sums = Array.from({ length: 2 * MR }, () => f.let(f32x4.const(0)));
     const [low, high, factor] = [f.local("v128"), f.local("v128"), f.local("v128")];
     f.while(depth, () => {
@@ -192,25 +192,25 @@ function tile(assembly: Assembly, MR: number): ModuleFunction<["i32", "i32", "i3
 
 function multiply(assembly: Assembly, MR: number): Panels["multiply"] {
   const compute = tile(assembly, MR);
-  return assembly.function(
+  return assembly.inner(
     ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
     (f, out, stride, left, right, depth, rows, columns, accumulate, scratch) => {
       const [a, to, rowsLeft] = [f.local("i32"), f.local("i32"), f.local("i32")];
-      const leftBytes = f.let(i32.mul(depth, i32.const(4 * MR)));
-      const rightBytes = f.let(i32.mul(depth, i32.const(4 * NR)));
-      const tileStride = f.let(i32.mul(stride, i32.const(MR)));
+      const leftBytes = f.let(i32.mul(depth, 4 * MR));
+      const rightBytes = f.let(i32.mul(depth, 4 * NR));
+      const tileStride = f.let(i32.mul(stride, MR));
       // A panel of the right stays in the first-level cache while all panels of the left, which are smaller, pass by.
-      f.while(i32.gt_s(columns, i32.const(0)), () => {
+      f.while(i32.gt_s(columns, 0), () => {
         f.set(a, left);
         f.set(to, out);
         f.set(rowsLeft, rows);
-        f.while(i32.gt_s(rowsLeft, i32.const(0)), () => {
-          const whole = i32.and(i32.ge_s(rowsLeft, i32.const(MR)), i32.ge_s(columns, i32.const(NR)));
+        f.while(i32.gt_s(rowsLeft, 0), () => {
+          const whole = i32.and(i32.ge_s(rowsLeft, MR), i32.ge_s(columns, NR));
           f.if(
             i32.and(whole, i32.eqz(accumulate)),
             () => f.do(compute(to, stride, a, right, depth)),
             () => {
-              f.do(compute(scratch, i32.const(4 * NR), a, right, depth));
+              f.do(compute(scratch, 4 * NR, a, right, depth));
               f.if(
                 whole,
                 () => addTile(f, { to, stride, scratch, MR }),
@@ -250,11 +250,11 @@ function copyPart(
 ): void {
   const { to, stride, rows, columns, accumulate, scratch, MR } = parts;
   const [row, i, j, target, source] = [f.let(to), f.let(i32.const(0)), f.local("i32"), f.local("i32"), f.local("i32")];
-  f.while(i32.and(i32.lt_s(i, rows), i32.lt_u(i, i32.const(MR))), () => {
+  f.while(i32.and(i32.lt_s(i, rows), i32.lt_u(i, MR)), () => {
     f.set(target, row);
-    f.set(source, i32.add(scratch, i32.mul(i, i32.const(4 * NR))));
-    f.set(j, i32.const(0));
-    f.while(i32.and(i32.lt_s(j, columns), i32.lt_u(j, i32.const(NR))), () => {
+    f.set(source, i32.add(scratch, i32.mul(i, 4 * NR)));
+    f.set(j, 0);
+    f.while(i32.and(i32.lt_s(j, columns), i32.lt_u(j, NR)), () => {
       f.if(
         accumulate,
         () => f.do(f32.store(target, f32.add(f32.load(target), f32.load(source)))),

@@ -1,10 +1,9 @@
 /** Sums and maxima along an axis, and their gradients; see loops/reduce.ts. Sums are kept in double precision. */
 import { SUM_CHUNK } from "../backend.ts";
-import type { Kernels } from "../backend.ts";
-import { f32, f32x4, f64, f64x2, i32, i32x4, select, v128 } from "./assembler.ts";
+import { f32, f32x4, f64, f64x2, i32, i32x4, v128 } from "./assembler.ts";
 import type { I32, Local, V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
-import { acrossLanes, eachBlock, eachElement, element } from "./kernel.ts";
+import { acrossLanes, atMost, eachBlock, eachElement, element } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 
 /** Vectors of two doubles that are summed side by side: an addition takes several cycles until the next can follow. */
@@ -33,7 +32,7 @@ export function doubleSums(
       f.set(into[i], f64x2.add(into[i], term)),
     );
   const stride = 2 * CHAINS;
-  f.while(i32.ge_u(left, i32.const(stride)), () => {
+  f.while(i32.ge_u(left, stride), () => {
     for (let chain = 0; chain < CHAINS; chain++) step(sums[chain], (pointer) => v128.load64_zero(pointer, 8 * chain));
     for (const pointer of pointers) f.increase(pointer, 4 * stride);
     f.increase(left, -stride);
@@ -52,58 +51,29 @@ export function doubleSums(
 }
 
 /** Adds reductions to the module. */
-export function reduceKernels(
-  assembly: Assembly,
-): Pick<Kernels, "sumAxis" | "maxAxis" | "maxAxisBackward" | "sumSquares"> {
-  const sizes = ["axis", "inner"] as const;
-  const sum = assembly.kernel("sumAxis", { outputs: ["out"], inputs: ["x"], sizes }, sumAxis);
-  const greatest = assembly.kernel("maxAxis", { outputs: ["out", "indices"], inputs: ["x"], sizes }, maxAxis);
-  const place = assembly.kernel(
+export function addReductions(assembly: Assembly): void {
+  const perOutput = (_outer: number, axis: number): [number, number] => [1, axis];
+  assembly.kernel("sumAxis", { outputs: 1, inputs: 1, sizes: 3 }, perOutput, sumAxis);
+  assembly.kernel("maxAxis", { outputs: 2, inputs: 1, sizes: 3 }, perOutput, maxAxis);
+  assembly.kernel(
     "maxAxisBackward",
-    { outputs: ["gradX"], inputs: ["gradOut", "indices"], sizes },
+    { outputs: 1, inputs: 2, sizes: 3 },
+    (_outer, axis) => [axis, axis],
     maxAxisBackward,
   );
-  const squares = assembly.kernel(
+  assembly.kernel(
     "sumSquares",
-    { outputs: ["partials"], inputs: ["x"], sizes: ["size"] },
-    (f, { partials, x, size, begin, end }) => {
-      const chunkSize = i32.const(SUM_CHUNK);
-      const chunk = f.let(begin);
-      f.for(chunk, end, 1, () => {
-        const start = f.let(i32.mul(chunk, chunkSize));
-        const left = f.let(i32.sub(size, start));
-        const count = select(i32.lt_u(left, chunkSize), left, chunkSize);
+    { outputs: 1, inputs: 1, sizes: 1 },
+    () => [1, SUM_CHUNK],
+    (f, partials, x, size, begin, end) => {
+      f.for(begin, end, 1, (chunk) => {
+        const start = f.let(i32.mul(chunk, SUM_CHUNK));
+        const count = atMost(i32.sub(size, start), SUM_CHUNK);
         const [total] = doubleSums(f, count, [element(x, start)], 1, (value) => [f64x2.mul(value, value)]);
-        f.do(f64.store(i32.add(partials, i32.shl(chunk, i32.const(3))), total));
+        f.do(f64.store(i32.add(partials, i32.shl(chunk, 3)), total));
       });
     },
   );
-  return {
-    sumAxis: (out, x, outer, axis, inner, begin, end) =>
-      sum({ outputs: [out], inputs: [x], sizes: [axis, inner], begin, end, items: outer * inner, cost: axis }),
-    maxAxis: (out, indices, x, outer, axis, inner, begin, end) =>
-      greatest({
-        outputs: [out, indices],
-        inputs: [x],
-        sizes: [axis, inner],
-        begin,
-        end,
-        items: outer * inner,
-        cost: axis,
-      }),
-    maxAxisBackward: (gradX, gradOut, indices, outer, axis, inner, begin, end) =>
-      place({
-        outputs: [gradX],
-        inputs: [gradOut, indices],
-        sizes: [axis, inner],
-        begin,
-        end,
-        items: outer * inner,
-        cost: axis,
-      }),
-    sumSquares: (partials, x, size, begin, end) =>
-      squares({ outputs: [partials], inputs: [x], sizes: [size], begin, end, items: partials.length, cost: SUM_CHUNK }),
-  };
 }
 
 /** The sizes and the range of a reduction of [outer, axis, inner] to [outer, inner]. */
@@ -125,14 +95,14 @@ function eachOutput(
   const output = f.let(begin);
   const count = f.local("i32");
   f.if(
-    i32.eq(inner, i32.const(1)),
-    () => f.for(output, end, 1, () => single(output)),
+    i32.eq(inner, 1),
+    () => f.for(begin, end, 1, single),
     () =>
       f.while(i32.lt_u(output, end), () => {
         const column = f.let(i32.rem_u(output, inner));
         const row = f.let(i32.sub(inner, column));
         const left = f.let(i32.sub(end, output));
-        f.set(count, select(i32.lt_u(row, left), row, left));
+        f.set(count, atMost(row, left));
         const next = f.let(i32.add(output, count));
         columns(output, i32.add(i32.mul(i32.sub(output, column), axis), column), count);
         f.set(output, next);
@@ -148,21 +118,21 @@ function downAxis(
   body: (pointer: Local<"i32">, place: Local<"i32">) => void,
 ): void {
   const pointer = f.let(top);
-  const place = f.let(i32.const(0));
-  const stride = f.let(i32.shl(inner, i32.const(2)));
-  f.for(place, axis, 1, () => {
+  const stride = f.let(i32.shl(inner, 2));
+  f.for(0, axis, 1, (place) => {
     body(pointer, place);
     f.increase(pointer, stride);
   });
 }
 
-function sumAxis(f: FunctionBody, { out, x, ...range }: Range & Readonly<Record<"out" | "x", I32>>): void {
+function sumAxis(f: FunctionBody, out: I32, x: I32, _outer: I32, axis: I32, inner: I32, begin: I32, end: I32): void {
+  const range = { axis, inner, begin, end };
   eachOutput(
     f,
     range,
     (output) => {
-      const row = element(x, i32.mul(output, range.axis));
-      const [total] = doubleSums(f, range.axis, [row], 1, (value) => [value]);
+      const row = element(x, i32.mul(output, axis));
+      const [total] = doubleSums(f, axis, [row], 1, (value) => [value]);
       f.do(f32.store(element(out, output), f32.demote_f64(total)));
     },
     (output, start, count) => {
@@ -186,15 +156,26 @@ function sumAxis(f: FunctionBody, { out, x, ...range }: Range & Readonly<Record<
   );
 }
 
-function maxAxis(f: FunctionBody, { out, indices, x, ...range }: Range & Record<"out" | "indices" | "x", I32>): void {
+function maxAxis(
+  f: FunctionBody,
+  out: I32,
+  indices: I32,
+  x: I32,
+  _outer: I32,
+  axis: I32,
+  inner: I32,
+  begin: I32,
+  end: I32,
+): void {
+  const range = { axis, inner, begin, end };
   eachOutput(
     f,
     range,
     (output) => {
-      const row = f.let(element(x, i32.mul(output, range.axis)));
-      const place = f.let(placeOfGreatest(f, row, range.axis));
+      const row = f.let(element(x, i32.mul(output, axis)));
+      const place = f.let(placeOfGreatest(f, row, axis));
       f.do(v128.store32_lane(element(out, output), v128.load32_zero(place), 0));
-      f.do(i32.store(element(indices, output), i32.shr_u(i32.sub(place, row), i32.const(2))));
+      f.do(i32.store(element(indices, output), i32.shr_u(i32.sub(place, row), 2)));
     },
     (output, start, count) => {
       const to = f.let(element(out, output));
@@ -241,11 +222,11 @@ function placeOfGreatest(f: FunctionBody, row: I32, count: I32): I32 {
     return v128.any_true(v128.or(f32x4.eq(x, target), f32x4.ne(x, x)));
   };
   f.set(pointer, row);
-  const fours = f.let(i32.shr_u(count, i32.const(2)));
+  const fours = f.let(i32.shr_u(count, 2));
   f.while(fours, () => {
     f.if(
       found(v128.load(pointer)),
-      () => f.set(fours, i32.const(0)),
+      () => f.set(fours, 0),
       () => {
         f.increase(pointer, 16);
         f.increase(fours, -1);
@@ -257,7 +238,7 @@ function placeOfGreatest(f: FunctionBody, row: I32, count: I32): I32 {
   f.while(searching, () =>
     f.if(
       found(v128.load32_splat(pointer)),
-      () => f.set(searching, i32.const(0)),
+      () => f.set(searching, 0),
       () => f.increase(pointer, 4),
     ),
   );
@@ -266,15 +247,23 @@ function placeOfGreatest(f: FunctionBody, row: I32, count: I32): I32 {
 
 function maxAxisBackward(
   f: FunctionBody,
-  { gradX, gradOut, indices, ...range }: Range & Record<"gradX" | "gradOut" | "indices", I32>,
+  gradX: I32,
+  gradOut: I32,
+  indices: I32,
+  _outer: I32,
+  axis: I32,
+  inner: I32,
+  begin: I32,
+  end: I32,
 ): void {
+  const range = { axis, inner, begin, end };
   eachOutput(
     f,
     range,
     (output) => {
-      const row = f.let(element(gradX, i32.mul(output, range.axis)));
+      const row = f.let(element(gradX, i32.mul(output, axis)));
       const to = f.let(row);
-      eachBlock(f, f.let(range.axis), [to], 4, (lanes, offsets) =>
+      eachBlock(f, f.let(axis), [to], 4, (lanes, offsets) =>
         offsets.forEach((offset) => f.do(lanes.store(to, i32x4.const(0), offset))),
       );
       const chosen = element(row, i32.load(element(indices, output)));

@@ -1,5 +1,4 @@
 /** Rotary position embedding; see loops/rotary.ts. */
-import type { Kernels } from "../backend.ts";
 import { f32x4, i32, i32x4, v128 } from "./assembler.ts";
 import type { I32, Local, V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
@@ -7,15 +6,12 @@ import { eachElement, element } from "./kernel.ts";
 import type { Assembly } from "./kernel.ts";
 
 /** Adds the rotation to the module. */
-export function rotaryKernels(assembly: Assembly): Pick<Kernels, "rotary"> {
-  const kernel = assembly.kernel(
+export function addRotary(assembly: Assembly): void {
+  assembly.kernel(
     "rotary",
-    {
-      outputs: ["out"],
-      inputs: ["x", "cos", "sin"],
-      sizes: ["seq", "headDim", "pairs", "inverse"],
-    },
-    (f, { out, x, cos, sin, seq, headDim, pairs, inverse, begin, end }) => {
+    { outputs: 1, inputs: 3, sizes: 5 },
+    (_heads, seq, headDim) => [seq * headDim, seq * headDim],
+    (f, out, x, cos, sin, _heads, seq, headDim, pairs, inverse, begin, end) => {
       const size = f.let(i32.mul(seq, headDim));
       const places: Places = {
         out: f.let(element(out, i32.mul(begin, size))),
@@ -23,27 +19,15 @@ export function rotaryKernels(assembly: Assembly): Pick<Kernels, "rotary"> {
         cos,
         sin,
         // Turning back is turning by the negative angle, whose sine has the other sign.
-        sign: f.let(i32x4.splat(i32.shl(inverse, i32.const(31)))),
+        sign: f.let(i32x4.splat(i32.shl(inverse, 31))),
       };
       f.if(
         pairs,
-        () => neighbours(f, places, i32.sub(end, begin), i32.shr_u(size, i32.const(1))),
-        () => halves(f, places, i32.sub(end, begin), seq, i32.shr_u(headDim, i32.const(1))),
+        () => neighbours(f, places, i32.sub(end, begin), i32.shr_u(size, 1)),
+        () => halves(f, places, i32.sub(end, begin), seq, i32.shr_u(headDim, 1)),
       );
     },
   );
-  return {
-    rotary: (out, x, cos, sin, heads, seq, headDim, pairs, inverse, begin, end) =>
-      kernel({
-        outputs: [out],
-        inputs: [x, cos, sin],
-        sizes: [seq, headDim, pairs, inverse],
-        begin,
-        end,
-        items: heads,
-        cost: seq * headDim,
-      }),
-  };
 }
 
 /** Where the kernel reads and writes; `sign` flips the sign of sines, or does not. */
@@ -59,7 +43,7 @@ interface Places {
 function halves(f: FunctionBody, { out, x, cos, sin, sign }: Places, heads: I32, seq: I32, half: I32): void {
   const cosine = f.local("i32");
   const sine = f.local("i32");
-  const second = f.let(i32.shl(half, i32.const(2)));
+  const second = f.let(i32.shl(half, 2));
   const head = f.let(heads);
   f.while(head, () => {
     f.set(cosine, cos);
@@ -112,7 +96,7 @@ function neighbours(f: FunctionBody, { out, x, cos, sin, sign }: Places, heads: 
       f.increase(sine, 4 * pairs);
       f.increase(left, -pairs);
     };
-    f.while(i32.ge_u(left, i32.const(2)), () => {
+    f.while(i32.ge_u(left, 2), () => {
       f.do(v128.store(out, turn(v128.load(x), twice(v128.load64_zero(cosine)), twice(v128.load64_zero(sine)))));
       advance(2);
     });

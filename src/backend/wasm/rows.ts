@@ -8,7 +8,7 @@ import type { ModuleFunction } from "./module.ts";
 /** Adds products[j] = vector · row j: (products, vector, rows, count, width). Four sums of four lanes hide the latency of the additions. */
 export function addDotRows(assembly: Assembly): ModuleFunction<["i32", "i32", "i32", "i32", "i32"]> {
   const { madd } = assembly.arithmetic;
-  return assembly.function(["i32", "i32", "i32", "i32", "i32"], (f, products, vector, rows, count, width) => {
+  return assembly.inner(["i32", "i32", "i32", "i32", "i32"], (f, products, vector, rows, count, width) => {
     const sums = Array.from({ length: 4 }, () => f.local("v128"));
     const [left, at] = [f.local("i32"), f.local("i32")];
     f.while(count, () => {
@@ -16,7 +16,7 @@ export function addDotRows(assembly: Assembly): ModuleFunction<["i32", "i32", "i
       f.set(left, width);
       f.set(at, vector);
       const dot = (step: number, load: typeof v128.load): void =>
-        f.while(i32.ge_u(left, i32.const(step)), () => {
+        f.while(i32.ge_u(left, step), () => {
           for (let u = 0; 4 * u < step; u++) f.set(sums[u], madd(load(at, 16 * u), load(rows, 16 * u), sums[u]));
           f.increase(at, 4 * step);
           f.increase(rows, 4 * step);
@@ -39,7 +39,7 @@ export function addDotRows(assembly: Assembly): ModuleFunction<["i32", "i32", "i
  */
 export function addWeightRows(assembly: Assembly): ModuleFunction<["i32", "i32", "i32", "i32", "i32", "i32"]> {
   const { madd } = assembly.arithmetic;
-  return assembly.function(
+  return assembly.inner(
     ["i32", "i32", "i32", "i32", "i32", "i32"],
     (f, sum, weights, rows, count, width, accumulate) => {
       const factors = Array.from({ length: 2 }, () => f.local("v128"));
@@ -54,7 +54,7 @@ export function addWeightRows(assembly: Assembly): ModuleFunction<["i32", "i32",
         eachElement(f, columns, [to], ({ store }) => f.do(store(to, f32x4.const(0))));
       });
       const together = (lines: number): void =>
-        f.while(i32.ge_u(count, i32.const(lines)), () => {
+        f.while(i32.ge_u(count, lines), () => {
           start();
           const own = from.slice(0, lines);
           own.forEach((line, i) => {

@@ -2,11 +2,11 @@
  * Softmax and log-softmax over rows, and their gradients; see loops/softmax.ts. The steps over one row are code that other
  * kernels take into theirs.
  */
-import type { Kernels, RowBackwardKernel, RowKernel } from "../backend.ts";
+import type { Kernels } from "../backend.ts";
 import { f32, f32x4, f64, f64x2, i32, i32x4, v128 } from "./assembler.ts";
 import type { F64, I32, Local, V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
-import { acrossLanes, atMost, bytes, eachBlock, eachElement, element } from "./kernel.ts";
+import { acrossLanes, atMost, bytes, eachBlock, eachElement, element, mapElements } from "./kernel.ts";
 import type { Assembly, Lanes } from "./kernel.ts";
 import { exp, log } from "./math.ts";
 import { doubleSums } from "./reduce.ts";
@@ -27,28 +27,18 @@ function places<const A extends readonly I32[]>(f: FunctionBody, addresses: A): 
 /** Runs `body` over the rows of matrices [rows, cols] from begin to end; it gets the address of the row in each of them. */
 export function eachRow<const A extends readonly I32[]>(
   f: FunctionBody,
-  { begin, end, cols }: Record<"begin" | "end" | "cols", Local<"i32">>,
+  begin: I32,
+  end: I32,
+  cols: I32,
   matrices: A,
   body: (row: Local<"i32">, ...places: Places<A>) => void,
 ): void {
-  const at = places(f, matrices);
-  for (const place of at) f.set(place, element(place, i32.mul(begin, cols)));
-  const row = f.let(begin);
-  f.for(row, end, 1, () => {
+  const start = i32.mul(begin, cols);
+  const at = places(f, matrices.map((matrix) => element(matrix, start)) as unknown as A);
+  f.for(begin, end, 1, (row) => {
     body(row, ...at);
     for (const place of at) f.increase(place, bytes(cols));
   });
-}
-
-/** `eachElement` over one row or several: the addresses and the count are left as they are. */
-function eachColumn<const A extends readonly I32[]>(
-  f: FunctionBody,
-  count: I32,
-  rows: A,
-  body: (lanes: Lanes, ...places: Places<A>) => void,
-): void {
-  const at = places(f, rows);
-  eachElement(f, f.let(count), at, (lanes) => body(lanes, ...at));
 }
 
 /** Σ over one row or several of what `term` makes of their elements. */
@@ -64,7 +54,7 @@ export function sumOver<const A extends readonly I32[]>(
   const sum = f.local("v128");
   const total = f.let(f64x2.const(0));
   f.while(left, () => {
-    f.set(block, atMost(left, i32.const(SUM_BLOCK)));
+    f.set(block, atMost(left, SUM_BLOCK));
     f.set(left, i32.sub(left, block));
     f.set(sum, f32x4.const(0));
     eachElement(f, block, at, (lanes) => {
@@ -118,75 +108,61 @@ export function spread(value: F64): V128 {
 
 /** 1 / sum in every lane, 0 where the sum is 0. */
 export function reciprocal(f: FunctionBody, sum: F64): Local<"v128"> {
-  return f.let(v128.and(spread(f64.div(f64.const(1), sum)), f32x4.ne(spread(sum), f32x4.const(0))));
+  return f.let(v128.and(spread(f64.div(1, sum)), f32x4.ne(spread(sum), f32x4.const(0))));
 }
 
 /** Multiplies a row by `factor`, in place. */
 export function scaleRow(f: FunctionBody, row: I32, count: I32, factor: V128): void {
-  eachColumn(f, count, [row], ({ load, store }, at) => f.do(store(at, f32x4.mul(load(at), factor))));
+  mapElements(f, count, row, [row], (value) => f32x4.mul(value, factor));
 }
 
 /** Adds the row functions to the module. */
-export function softmaxKernels(
-  assembly: Assembly,
-): Pick<Kernels, "softmax" | "softmaxBackward" | "logSoftmax" | "logSoftmaxBackward"> {
+export function addSoftmax(assembly: Assembly): void {
   const { madd } = assembly.arithmetic;
-  return {
-    softmax: forward(assembly, "softmax", (f, to, from, cols) => {
-      const sum = exponentials(f, to, from, cols, rowShift(f, from, cols));
-      scaleRow(f, to, cols, reciprocal(f, sum));
-    }),
-    logSoftmax: forward(assembly, "logSoftmax", (f, to, from, cols) => {
-      const shift = rowShift(f, from, cols);
-      const sum = f.let(spread(exponentialSum(f, from, cols, shift)));
-      const offset = f.let(v128.and(log(f, sum), f32x4.ne(sum, f32x4.const(0))));
-      // Not x - (max + ln Σ): beside a huge maximum the logarithm would be lost.
-      eachColumn(f, cols, [to, from], ({ load, store }, out, x) =>
-        f.do(store(out, f32x4.sub(f32x4.sub(load(x), shift), offset))),
-      );
-    }),
-    softmaxBackward: backward(assembly, "softmaxBackward", (f, to, grad, saved, cols) => {
-      const [dot] = doubleSums(f, cols, [grad, saved], 1, (g, y) => [f64x2.mul(g, y)]);
-      // In two parts: where one probability is nearly 1, the gradient is a small difference between it and the sum.
-      const high = f.let(spread(dot));
-      const low = f.let(spread(f64.sub(dot, f64.promote_f32(f32x4.extract_lane(high, 0)))));
-      eachColumn(f, cols, [to, grad, saved], ({ load, store }, gradX, g, y) =>
-        f.do(store(gradX, f32x4.mul(load(y), f32x4.sub(f32x4.sub(load(g), high), low)))),
-      );
-    }),
-    logSoftmaxBackward: backward(assembly, "logSoftmaxBackward", (f, to, grad, saved, cols) => {
-      const minusSum = f.let(f32x4.neg(spread(sumOver(f, cols, [grad], ({ load }, g) => load(g)))));
-      eachColumn(f, cols, [to, grad, saved], ({ load, store }, gradX, g, y) =>
-        f.do(store(gradX, madd(exp(f, load(y)), minusSum, load(g)))),
-      );
-    }),
-  };
+  addForward(assembly, "softmax", (f, to, from, cols) => {
+    const sum = exponentials(f, to, from, cols, rowShift(f, from, cols));
+    scaleRow(f, to, cols, reciprocal(f, sum));
+  });
+  addForward(assembly, "logSoftmax", (f, to, from, cols) => {
+    const shift = rowShift(f, from, cols);
+    const sum = f.let(spread(exponentialSum(f, from, cols, shift)));
+    const offset = f.let(v128.and(log(f, sum), f32x4.ne(sum, f32x4.const(0))));
+    // Not x - (max + ln Σ): beside a huge maximum the logarithm would be lost.
+    mapElements(f, cols, to, [from], (x) => f32x4.sub(f32x4.sub(x, shift), offset));
+  });
+  addBackward(assembly, "softmaxBackward", (f, to, grad, saved, cols) => {
+    const [dot] = doubleSums(f, cols, [grad, saved], 1, (g, y) => [f64x2.mul(g, y)]);
+    // In two parts: where one probability is nearly 1, the gradient is a small difference between it and the sum.
+    const high = f.let(spread(dot));
+    const low = f.let(spread(f64.sub(dot, f64.promote_f32(f32x4.extract_lane(high, 0)))));
+    mapElements(f, cols, to, [grad, saved], (g, y) => f32x4.mul(y, f32x4.sub(f32x4.sub(g, high), low)));
+  });
+  addBackward(assembly, "logSoftmaxBackward", (f, to, grad, saved, cols) => {
+    const minusSum = f.let(f32x4.neg(spread(sumOver(f, cols, [grad], ({ load }, g) => load(g)))));
+    mapElements(f, cols, to, [grad, saved], (g, y) => madd(exp(f, y), minusSum, g));
+  });
 }
 
 type Row = Local<"i32">;
 
-function forward(
+function addForward(
   assembly: Assembly,
-  name: string,
+  name: keyof Kernels,
   apply: (f: FunctionBody, to: Row, from: Row, cols: I32) => void,
-): RowKernel {
-  const kernel = assembly.kernel(name, { outputs: ["out"], inputs: ["x"], sizes: ["cols"] }, (f, locals) =>
-    eachRow(f, locals, [locals.out, locals.x], (_, to, from) => apply(f, to, from, locals.cols)),
+): void {
+  assembly.kernel(name, { outputs: 1, inputs: 1, sizes: 2 }, rowCost, (f, out, x, _rows, cols, begin, end) =>
+    eachRow(f, begin, end, cols, [out, x], (_, to, from) => apply(f, to, from, cols)),
   );
-  return (out, x, rows, cols, begin, end) =>
-    kernel({ outputs: [out], inputs: [x], sizes: [cols], begin, end, items: rows, cost: EXP_COST * cols });
 }
 
-function backward(
+function addBackward(
   assembly: Assembly,
-  name: string,
+  name: keyof Kernels,
   apply: (f: FunctionBody, to: Row, grad: Row, saved: Row, cols: I32) => void,
-): RowBackwardKernel {
-  const kernel = assembly.kernel(name, { outputs: ["gradX"], inputs: ["gradOut", "y"], sizes: ["cols"] }, (f, locals) =>
-    eachRow(f, locals, [locals.gradX, locals.gradOut, locals.y], (_, to, grad, saved) =>
-      apply(f, to, grad, saved, locals.cols),
-    ),
+): void {
+  assembly.kernel(name, { outputs: 1, inputs: 2, sizes: 2 }, rowCost, (f, gradX, gradOut, y, _rows, cols, begin, end) =>
+    eachRow(f, begin, end, cols, [gradX, gradOut, y], (_, to, grad, saved) => apply(f, to, grad, saved, cols)),
   );
-  return (gradX, gradOut, y, rows, cols, begin, end) =>
-    kernel({ outputs: [gradX], inputs: [gradOut, y], sizes: [cols], begin, end, items: rows, cost: EXP_COST * cols });
 }
+
+const rowCost = (_rows: number, cols: number): [number, number] => [cols, EXP_COST * cols];

@@ -50,19 +50,19 @@ export function addThreads({ module }: Assembly): void {
   const share = module.define("share", ["i32"], (f, thread) => {
     const claim = f.let(atomic.load(at(CLAIM)));
     const [chunk, begin, end] = [f.local("i32"), f.local("i32"), f.local("i32")];
-    f.while(i32.and(claim, i32.const(2 ** COUNT_BITS - 1)), () => {
-      f.if(i32.eq(atomic.cmpxchg(at(CLAIM), claim, i32.sub(claim, i32.const(1))), claim), () => {
-        f.set(chunk, i32.sub(i32.and(claim, i32.const(2 ** COUNT_BITS - 1)), i32.const(1)));
-        const state = i32.shl(chunk, i32.const(2));
-        f.do(atomic.store(state, i32.sub(i32.const(-1), thread), STATE));
+    f.while(i32.and(claim, 2 ** COUNT_BITS - 1), () => {
+      f.if(i32.eq(atomic.cmpxchg(at(CLAIM), claim, i32.sub(claim, 1)), claim), () => {
+        f.set(chunk, i32.sub(i32.and(claim, 2 ** COUNT_BITS - 1), 1));
+        const state = i32.add(i32.shl(chunk, 2), STATE);
+        f.do(atomic.store(state, i32.sub(-1, thread)));
         f.set(begin, i32.add(i32.load(at(JOB.begin)), i32.mul(chunk, i32.load(at(JOB.chunk)))));
         f.set(end, i32.add(begin, i32.load(at(JOB.chunk))));
         f.if(i32.gt_u(end, i32.load(at(JOB.end))), () => f.set(end, i32.load(at(JOB.end))));
         f.do(
           module.callIndirect(["i32", "i32", "i32"], [i32.load(at(JOB.block)), begin, end], i32.load(at(JOB.fn))),
-          atomic.store(state, i32.shr_u(claim, i32.const(COUNT_BITS)), STATE),
+          atomic.store(state, i32.shr_u(claim, COUNT_BITS)),
         );
-        f.drop(atomic.notify(state, i32.const(1), STATE));
+        f.drop(atomic.notify(state, 1));
       });
       f.set(claim, atomic.load(at(CLAIM)));
     });
@@ -70,15 +70,15 @@ export function addThreads({ module }: Assembly): void {
   module.define("work", ["i32"], (f, thread) => {
     const [last, spins] = [f.local("i32"), f.local("i32")];
     f.do(setThreadIndex(thread));
-    f.drop(atomic.add(at(READY), i32.const(1)));
+    f.drop(atomic.add(at(READY), 1));
     f.while(i32.eqz(atomic.load(at(STOP))), () => {
-      f.set(spins, i32.const(SPINS));
+      f.set(spins, SPINS);
       const idle = i32.eq(atomic.load(at(EPOCH)), last);
-      f.while(i32.and(idle, i32.ne(spins, i32.const(0))), () => f.increase(spins, -1));
+      f.while(i32.and(idle, i32.ne(spins, 0)), () => f.increase(spins, -1));
       f.if(idle, () => {
-        f.drop(atomic.add(at(SLEEPING), i32.const(1)));
+        f.drop(atomic.add(at(SLEEPING), 1));
         f.drop(atomic.wait(at(EPOCH), last));
-        f.drop(atomic.add(at(SLEEPING), i32.const(-1)));
+        f.drop(atomic.add(at(SLEEPING), -1));
       });
       f.set(last, atomic.load(at(EPOCH)));
       f.do(share(thread));

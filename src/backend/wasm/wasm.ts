@@ -1,24 +1,24 @@
 /** The fast backend: kernels that are written as WebAssembly when it starts. */
 import type { Backend, BackendInfo, Kernels } from "../backend.ts";
-import { crossEntropyKernels } from "./cross-entropy.ts";
-import { activationKernels } from "./activation.ts";
-import { attentionBackwardKernels } from "./attention-backward.ts";
-import { attentionKernels } from "./attention.ts";
-import { adamWKernels } from "./adamw.ts";
-import { elementwiseKernels } from "./elementwise.ts";
+import { addCrossEntropy } from "./cross-entropy.ts";
+import { addActivations } from "./activation.ts";
+import { addAttentionBackward } from "./attention-backward.ts";
+import { addAttention } from "./attention.ts";
+import { addAdamW } from "./adamw.ts";
+import { addElementwise } from "./elementwise.ts";
 import { Engine } from "./engine.ts";
 import { hasRelaxedSimd } from "./features.ts";
 import { Assembly } from "./kernel.ts";
-import { layoutKernels } from "./layout.ts";
-import { matmulKernels } from "./matmul.ts";
+import { addLayout } from "./layout.ts";
+import { addMatmul } from "./matmul.ts";
 import { addPanels } from "./panels.ts";
 import { LinearMemory } from "./memory.ts";
-import { normKernels } from "./norm.ts";
-import { reduceKernels } from "./reduce.ts";
-import { rotaryKernels } from "./rotary.ts";
-import { softmaxKernels } from "./softmax.ts";
+import { addNorm } from "./norm.ts";
+import { addReductions } from "./reduce.ts";
+import { addRotary } from "./rotary.ts";
+import { addSoftmax } from "./softmax.ts";
 import { addThreads } from "./threads.ts";
-import { unaryKernels } from "./unary.ts";
+import { addFunctions } from "./unary.ts";
 
 /** Options of the backend. */
 export interface WasmOptions {
@@ -35,8 +35,8 @@ const MOST_THREADS = 16;
 export function createWasm(options: WasmOptions = {}): Backend & { dispose(): void } {
   const relaxed = options.relaxed ?? hasRelaxedSimd();
   const memory = new LinearMemory(typeof SharedArrayBuffer !== "undefined");
-  const assembly = new Assembly(relaxed, memory, (fn, call) => engine.run(fn, call));
-  const kernels: Kernels = addFamilies(assembly);
+  const assembly = new Assembly(relaxed, memory, (...call) => engine.run(...call));
+  const kernels: Kernels = addKernels(assembly);
   if (memory.shared) addThreads(assembly);
   const module = new WebAssembly.Module(assembly.module.encode(memory.shared));
   const engine = new Engine(module, assembly.module.names, memory, options.threads ?? processors());
@@ -72,22 +72,14 @@ function processors(): number {
   return Math.min(count, MOST_THREADS);
 }
 
-/** The kernels of every family. */
-function addFamilies(assembly: Assembly): Kernels {
+/** Adds the kernels of every family: all of the list. */
+function addKernels(assembly: Assembly): Kernels {
+  // prettier-ignore
+  for (const add of [
+    addFunctions, addActivations, addAdamW, addElementwise, addSoftmax, addCrossEntropy, addReductions, addLayout, addNorm, addRotary,
+  ])
+    add(assembly);
   const panels = addPanels(assembly);
-  return {
-    ...unaryKernels(assembly),
-    ...activationKernels(assembly),
-    ...adamWKernels(assembly),
-    ...elementwiseKernels(assembly),
-    ...softmaxKernels(assembly),
-    ...crossEntropyKernels(assembly),
-    ...matmulKernels(assembly, panels),
-    ...attentionKernels(assembly, panels),
-    ...attentionBackwardKernels(assembly, panels),
-    ...reduceKernels(assembly),
-    ...layoutKernels(assembly),
-    ...normKernels(assembly),
-    ...rotaryKernels(assembly),
-  };
+  for (const add of [addMatmul, addAttention, addAttentionBackward]) add(assembly, panels);
+  return assembly.kernels as Kernels;
 }

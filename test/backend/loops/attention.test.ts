@@ -15,8 +15,9 @@ const sizesArbitrary: fc.Arbitrary<AttentionSizes> = fc
     room: fc.integer({ min: 0, max: 3 }),
     headDim: fc.integer({ min: 1, max: 9 }),
     causal: fc.integer({ min: 0, max: 1 }),
+    window: fc.integer({ min: 1, max: 18 }),
   })
-  .map(({ batch, nKvHeads, group, seq, past, room, headDim, causal }) => ({
+  .map(({ batch, nKvHeads, group, seq, past, room, headDim, causal, window }) => ({
     batch,
     nHeads: nKvHeads * group,
     nKvHeads,
@@ -25,6 +26,7 @@ const sizesArbitrary: fc.Arbitrary<AttentionSizes> = fc
     keyRows: seq + past + room,
     headDim,
     causal,
+    window,
   }));
 
 /** Seeded q, k, v for the sizes; rows past keyLen hold NaN, which must never be read. */
@@ -129,6 +131,7 @@ describe("attention", () => {
       keyRows: 5,
       headDim: 2,
       causal: 1,
+      window: 4,
     };
     const { scores, weights } = naive(s, 1);
     expect([...scores].map((score) => score === -Infinity)).toEqual([
@@ -160,6 +163,7 @@ describe("attention", () => {
       keyRows: 5,
       headDim: 4,
       causal: 1,
+      window: 5,
     };
     const { out } = fused(s, 4000);
     expect(out.every(Number.isFinite)).toBe(true);

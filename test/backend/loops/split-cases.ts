@@ -224,6 +224,7 @@ const sizes: AttentionSizes = {
   keyRows: 10,
   headDim: 5,
   causal: 1,
+  window: 4,
 };
 const query = floats(2 * 4 * 6 * 5, 1);
 const key = floats(2 * 2 * 10 * 5, 2);

@@ -161,8 +161,7 @@ describe("control", () => {
     const module = new ModuleBuilder();
     const square = module.define("", ["i32", "i32"], (f, address, n) => f.do(i32.store(address, i32.mul(n, n))));
     module.define("run", ["i32"], (f, n) => {
-      const i = f.let(i32.const(0));
-      f.for(i, n, 1, () =>
+      f.for(0, n, 1, (i) =>
         f.if(
           i32.and(i, i32.const(1)),
           () => f.do(square(i32.shl(i, i32.const(2)), i)),
@@ -184,13 +183,21 @@ describe("checks", () => {
     expect(() => v128.store(i32.const(0), wrong(f32.const(1)))).toThrow("operand 1 must be v128, got f32");
     expect(() => f32x4.splat(wrong(i32.const(1)))).toThrow("operand 0 must be f32, got i32");
     assemble([], (f) => {
-      expect(() => f.set(f.local("i32"), wrong(f32.const(1)))).toThrow("the local is i32, the value f32");
+      expect(() => f.set(f.local("i32"), wrong(f32.const(1)))).toThrow("operand 0 must be i32, got f32");
       expect(() => f.do(wrong(i32.const(1)))).toThrow("must leave nothing");
     });
   });
 
+  it("takes a number for a constant of the operand's type, but not for a vector", () => {
+    expect(integer(7, 0, (a) => i32.add(i32.mul(a, -3), 100))).toBe(79);
+    expect(f32.add(1, 2).bytes).toBe(f32.add(f32.const(1), f32.const(2)).bytes);
+    expect(f64.sub(1, 2).bytes).toBe(f64.sub(f64.const(1), f64.const(2)).bytes);
+    expect(() => f32x4.add(f32x4.const(1), wrong(2))).toThrow();
+  });
+
   it("refuses calls with other arguments", () => {
     const fn = new ModuleBuilder().define("fn", ["i32", "f32"], () => {});
-    expect(() => fn(i32.const(1), wrong(i32.const(1)))).toThrow("fn takes (i32, f32), got (i32, i32)");
+    expect(() => fn(i32.const(1), wrong(i32.const(1)))).toThrow("operand 1 must be f32, got i32");
+    expect(() => (fn as unknown as (value: I32) => void)(i32.const(1))).toThrow("takes 2 arguments, got 1");
   });
 });

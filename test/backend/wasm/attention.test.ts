@@ -18,8 +18,9 @@ const sizesArbitrary: fc.Arbitrary<AttentionSizes> = fc
     room: fc.integer({ min: 0, max: 3 }),
     headDim: fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 16, 18, 32, 48, 64, 80),
     causal: fc.integer({ min: 0, max: 1 }),
+    window: fc.oneof(fc.constant(1000), fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 300 })),
   })
-  .map(({ batch, nKvHeads, group, seq, past, room, headDim, causal }) => ({
+  .map(({ batch, nKvHeads, group, seq, past, room, headDim, causal, window }) => ({
     batch,
     nHeads: nKvHeads * group,
     nKvHeads,
@@ -28,6 +29,7 @@ const sizesArbitrary: fc.Arbitrary<AttentionSizes> = fc
     keyRows: seq + past + room,
     headDim,
     causal,
+    window,
   }));
 
 /** Gives an array its home: as it is, or a copy in the memory of the kernels. */
@@ -116,7 +118,17 @@ const bits = (arrays: readonly Float32Array[]): number[][] =>
 
 const sizes = (given: Partial<AttentionSizes>): AttentionSizes => {
   const { batch = 1, nHeads = 1, nKvHeads = nHeads, seq = 1, keyLen = seq, headDim = 4, causal = 1 } = given;
-  return { batch, nHeads, nKvHeads, seq, keyLen, keyRows: given.keyRows ?? keyLen, headDim, causal };
+  return {
+    batch,
+    nHeads,
+    nKvHeads,
+    seq,
+    keyLen,
+    keyRows: given.keyRows ?? keyLen,
+    headDim,
+    causal,
+    window: given.window ?? keyLen,
+  };
 };
 
 describe("attention of the wasm backend", () => {
