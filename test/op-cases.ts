@@ -332,6 +332,18 @@ const positions: OpCase[] = [
     (options) => (q, k, v) => attention(q, k, v, options),
   ),
   withOptions(
+    "attentionWindow",
+    heads(1, 4, 2, 7, 9),
+    { window: 3 },
+    (options) => (q, k, v) => attention(q, k, v, options),
+  ),
+  withOptions(
+    "attentionCapped",
+    heads(1, 2, 1, 4, 6),
+    { softcap: 2, window: 4, keyLen: 5 },
+    (options) => (q, k, v) => attention(q, k, v, options),
+  ),
+  withOptions(
     "ropeHalves",
     { x: normal(2, 3, 9, 8) },
     { theta: 10_000, pairing: "halves" } as const,

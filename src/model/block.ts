@@ -18,43 +18,63 @@ export function initStd(dModel: number): number {
 }
 
 /** The normalisation that a config asks for. */
-export function makeNorm(init: Initializer, { norm, dModel, bias, normEps }: ResolvedConfig): LayerNorm | RMSNorm {
+export function makeNorm(init: Initializer, config: ResolvedConfig): LayerNorm | RMSNorm {
+  const { norm, dModel, normBias, normEps, normOffset } = config;
   return norm === "layerNorm"
-    ? new LayerNorm(init, dModel, { bias, eps: normEps })
-    : new RMSNorm(init, dModel, { eps: normEps });
+    ? new LayerNorm(init, dModel, { bias: normBias, eps: normEps })
+    : new RMSNorm(init, dModel, { eps: normEps, offset: normOffset });
 }
 
-/** A pre-norm transformer block (Xiong et al. 2020): x + attention(norm1(x)), then x + feedForward(norm2(x)). */
+/**
+ * A transformer block: x + attention(norm1(x)), then x + feedForward(norm2(x)) (Xiong et al. 2020, "pre-norm"). Some families
+ * normalise what comes out of a branch, instead or as well; others add both branches side by side.
+ */
 export class TransformerBlock extends Module {
-  readonly norm1: LayerNorm | RMSNorm;
+  readonly norm1: LayerNorm | RMSNorm | undefined;
   readonly attention: MultiHeadAttention;
-  readonly norm2: LayerNorm | RMSNorm;
+  readonly postNorm1: LayerNorm | RMSNorm | undefined;
+  readonly norm2: LayerNorm | RMSNorm | undefined;
   readonly feedForward: FeedForward;
+  readonly postNorm2: LayerNorm | RMSNorm | undefined;
+  readonly #parallel: boolean;
 
   constructor(init: Initializer, config: ResolvedConfig) {
     super();
     const std = initStd(config.dModel);
     // 2 · nLayers branches add up in the residual stream; their last projections start smaller (GPT-2, §2.3).
     const stds = { std, outStd: std / Math.sqrt(2 * config.nLayers) };
-    this.norm1 = makeNorm(init, config);
+    const normIf = (wanted: boolean): LayerNorm | RMSNorm | undefined => (wanted ? makeNorm(init, config) : undefined);
+    const [before, after] = [config.normPlacement !== "post", config.normPlacement !== "pre"];
+    this.norm1 = normIf(before);
     this.attention = new MultiHeadAttention(init, config, stds);
-    this.norm2 = makeNorm(init, config);
+    this.postNorm1 = normIf(after);
+    this.norm2 = normIf(before);
     this.feedForward = new FeedForward(init, config, stds);
+    this.postNorm2 = normIf(after);
+    this.#parallel = config.parallelBlocks;
   }
 
   /** [batch, seq, dModel] → [batch, seq, dModel] */
   forward(x: Tensor, context: AttentionContext): Tensor {
     const { observe } = context;
-    const normed1 = this.norm1.forward(x);
-    observe?.("norm1", normed1);
-    const attended = this.attention.forward(normed1, { ...context, observe: observeUnder(observe, "attention") });
+    const normed = (norm: LayerNorm | RMSNorm | undefined, name: string, value: Tensor): Tensor => {
+      if (norm === undefined) return value;
+      const out = norm.forward(value);
+      observe?.(name, out);
+      return out;
+    };
+    const attended = this.attention.forward(normed(this.norm1, "norm1", x), {
+      ...context,
+      observe: observeUnder(observe, "attention"),
+    });
     observe?.("attention", attended);
-    const between = add(x, attended);
+    const between = add(x, normed(this.postNorm1, "postNorm1", attended));
     observe?.("between", between);
-    const normed2 = this.norm2.forward(between);
-    observe?.("norm2", normed2);
-    const fed = this.feedForward.forward(normed2, { ...context, observe: observeUnder(observe, "feedForward") });
+    const fed = this.feedForward.forward(normed(this.norm2, "norm2", this.#parallel ? x : between), {
+      ...context,
+      observe: observeUnder(observe, "feedForward"),
+    });
     observe?.("feedForward", fed);
-    return add(between, fed);
+    return add(between, normed(this.postNorm2, "postNorm2", fed));
   }
 }

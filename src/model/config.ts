@@ -3,6 +3,8 @@
  * family is the same machine with other settings.
  */
 import { ConfigError, checkInteger, checkNumber, checkOptions, describeValue } from "../errors.ts";
+import { checkRopeScaling } from "../ops/rope-scaling.ts";
+import type { RopeScaling } from "../ops/rope-scaling.ts";
 import { MAX_POSITION_NUMBERS } from "../ops/rotary.ts";
 import { MAX_SIZE } from "../tensor/shape.ts";
 
@@ -41,8 +43,40 @@ export interface ModelConfig {
   ropeTheta?: number;
   /** Which elements turn together: i with i + headDim / 2 ("halves", Hugging Face) or neighbours ("pairs", the paper). Default "halves"; only with "rotary". */
   rotaryPairing?: "halves" | "pairs";
+  /** How many elements of each head turn, the first ones. Default headDim; only with "rotary". */
+  rotaryDim?: number;
+  /** How rotary frequencies are changed for longer contexts. Default null, not at all; only with "rotary". */
+  ropeScaling?: RopeScaling | null;
+  /** Layers that turn queries and keys at all (SmolLM3 leaves out every fourth). Default null, all of them; only with "rotary". */
+  rotaryLayers?: readonly boolean[] | null;
+  /** Base of the rotary wavelengths in sliding layers, which then have no scaling either (Gemma 3). Default null, as in the others. */
+  slidingRopeTheta?: number | null;
   /** Whether linear layers and LayerNorm have biases. Default true. */
   bias?: boolean;
+  /** Whether query, key and value projections have biases. Default `bias`. */
+  qkvBias?: boolean;
+  /** Whether LayerNorm has a bias. Default `bias`. */
+  normBias?: boolean;
+  /** What an RMSNorm adds to its weights before it multiplies by them: Gemma's count from 1. Default 0. */
+  normOffset?: number;
+  /** Where a branch is normalised: on its way in ("pre"), on its way out ("post", OLMo 2), or both ("both", Gemma 2). Default "pre". */
+  normPlacement?: "pre" | "post" | "both";
+  /** RMSNorm of queries and keys: of each head by itself ("head", Qwen 3) or of all heads together ("all", OLMo 2). Default "none". */
+  qkNorm?: "none" | "head" | "all";
+  /** Whether attention and feed-forward both read the block's input and are added side by side (GPT-NeoX). Default false. */
+  parallelBlocks?: boolean;
+  /** Factor on attention scores. Default 1 / √headDim. */
+  attentionScale?: number;
+  /** Attention scores are bent into ±attentionSoftcap (Gemma 2). Default null, not at all. */
+  attentionSoftcap?: number | null;
+  /** Logits are bent into ±logitSoftcap (Gemma 2). Default null, not at all. */
+  logitSoftcap?: number | null;
+  /** In sliding layers a token sees only so many tokens, itself included. Default null: no layer slides. */
+  slidingWindow?: number | null;
+  /** Which layers slide. Default null: all of them, if there is a slidingWindow. */
+  slidingLayers?: readonly boolean[] | null;
+  /** Factor on token embeddings as they enter the residual stream (Gemma: √dModel). Default 1. */
+  embeddingScale?: number;
   /** Whether the output head shares the token embedding's matrix. Default true. */
   tieEmbeddings?: boolean;
   /** Probability of zeroing an activation while training. Default 0. */
@@ -68,7 +102,23 @@ const KEYS: readonly (keyof ModelConfig)[] = [
   "position",
   "ropeTheta",
   "rotaryPairing",
+  "rotaryDim",
+  "ropeScaling",
+  "rotaryLayers",
+  "slidingRopeTheta",
   "bias",
+  "qkvBias",
+  "normBias",
+  "normOffset",
+  "normPlacement",
+  "qkNorm",
+  "parallelBlocks",
+  "attentionScale",
+  "attentionSoftcap",
+  "logitSoftcap",
+  "slidingWindow",
+  "slidingLayers",
+  "embeddingScale",
   "tieEmbeddings",
   "dropout",
 ];
@@ -78,13 +128,15 @@ const CHOICES = {
   activation: ["gelu", "geluTanh", "silu", "relu"],
   position: ["learned", "sinusoidal", "rotary"],
   rotaryPairing: ["halves", "pairs"],
+  normPlacement: ["pre", "post", "both"],
+  qkNorm: ["none", "head", "all"],
 } as const;
 
 /** The most blocks that a model may have; the deepest published ones have some hundred. */
 const MAX_LAYERS = 10_000;
 
 /** Defaults of rotary positions. */
-const ROTARY = { ropeTheta: 10_000, rotaryPairing: "halves" } as const;
+const ROTARY = { ropeTheta: 10_000, rotaryPairing: "halves", ropeScaling: null, rotaryLayers: null } as const;
 
 /**
  * Fills in the defaults and checks that the sizes fit together.
@@ -105,23 +157,40 @@ export function resolveConfig(config: ModelConfig): ResolvedConfig {
     Object.entries(config).filter(([, value]) => value !== undefined),
   ) as unknown as ModelConfig;
   // A resolved config names the defaults even where they mean nothing, and must be accepted again.
-  const { ropeTheta = ROTARY.ropeTheta, rotaryPairing = ROTARY.rotaryPairing } = given;
-  if (given.position !== "rotary" && (ropeTheta !== ROTARY.ropeTheta || rotaryPairing !== ROTARY.rotaryPairing)) {
+  const headDim = given.headDim ?? given.dModel / given.nHeads;
+  const rotary = { ...ROTARY, rotaryDim: headDim, slidingRopeTheta: null };
+  const changed = (Object.keys(rotary) as (keyof typeof rotary)[]).filter(
+    (name) => given[name] !== undefined && given[name] !== rotary[name],
+  );
+  if (given.position !== "rotary" && changed.length > 0) {
     throw new ConfigError(
-      `ModelConfig: ropeTheta and rotaryPairing need position "rotary", got position "${given.position ?? "learned"}"`,
+      `ModelConfig: ${changed[0]} needs position "rotary", got position "${given.position ?? "learned"}"`,
     );
   }
+  const { bias = true } = given;
   const resolved: ResolvedConfig = {
     nKvHeads: given.nHeads,
-    headDim: given.dModel / given.nHeads,
+    headDim,
     dFf: given.gated ? Math.ceil((8 * given.dModel) / 3 / 4) * 4 : 4 * given.dModel,
     norm: "layerNorm",
     normEps: 1e-5,
     activation: "geluTanh",
     gated: false,
     position: "learned",
-    ...ROTARY,
-    bias: true,
+    ...rotary,
+    bias,
+    qkvBias: bias,
+    normBias: bias,
+    normOffset: 0,
+    normPlacement: "pre",
+    qkNorm: "none",
+    parallelBlocks: false,
+    attentionScale: 1 / Math.sqrt(headDim),
+    attentionSoftcap: null,
+    logitSoftcap: null,
+    slidingWindow: null,
+    slidingLayers: null,
+    embeddingScale: 1,
     tieEmbeddings: true,
     dropout: 0,
     ...given,
@@ -150,7 +219,7 @@ function checkResolved(config: ResolvedConfig): void {
   checkNumber("ModelConfig", "normEps", config.normEps, 0, 1);
   checkNumber("ModelConfig", "ropeTheta", config.ropeTheta, 1);
   checkNumber("ModelConfig", "dropout", config.dropout, 0, 0.999);
-  for (const name of ["gated", "bias", "tieEmbeddings"] as const) {
+  for (const name of ["gated", "bias", "qkvBias", "normBias", "parallelBlocks", "tieEmbeddings"] as const) {
     checkFlag("ModelConfig", name, config[name]);
   }
   for (const [name, choices] of Object.entries(CHOICES)) {
@@ -162,10 +231,49 @@ function checkResolved(config: ResolvedConfig): void {
       });
     }
   }
-  if (config.position === "rotary" && headDim % 2 !== 0)
-    throw new ConfigError(`ModelConfig: rotary positions need an even headDim, got ${headDim}`, { headDim });
+  checkScales(config);
+  checkLayerLists(config);
+  if (config.position === "rotary") checkRotary(config);
   if (config.position === "sinusoidal" && dModel % 2 !== 0)
     throw new ConfigError(`ModelConfig: sinusoidal positions need an even dModel, got ${dModel}`, { dModel });
+}
+
+function checkScales(config: ResolvedConfig): void {
+  checkNumber("ModelConfig", "normOffset", config.normOffset, -1, 1);
+  if (config.norm === "layerNorm" && config.normOffset !== 0)
+    throw new ConfigError(`ModelConfig: normOffset needs norm "rmsNorm", got norm "layerNorm"`);
+  if (config.parallelBlocks && config.normPlacement !== "pre")
+    throw new ConfigError(`ModelConfig: parallelBlocks need normPlacement "pre", got "${config.normPlacement}"`);
+  for (const name of ["attentionScale", "embeddingScale", "attentionSoftcap", "logitSoftcap"] as const) {
+    const value = config[name];
+    if (value !== null) checkNumber("ModelConfig", name, value, Number.MIN_VALUE);
+  }
+}
+
+function checkLayerLists(config: ResolvedConfig): void {
+  const { nLayers, slidingWindow, slidingLayers, slidingRopeTheta } = config;
+  if (slidingWindow !== null) checkInteger("ModelConfig", "slidingWindow", slidingWindow, 1);
+  if (slidingWindow === null && (slidingLayers !== null || slidingRopeTheta !== null))
+    throw new ConfigError("ModelConfig: slidingLayers and slidingRopeTheta need a slidingWindow");
+  if (slidingRopeTheta !== null) checkNumber("ModelConfig", "slidingRopeTheta", slidingRopeTheta, 1);
+  for (const name of ["slidingLayers", "rotaryLayers"] as const) {
+    const flags = config[name];
+    if (flags === null) continue;
+    if (!Array.isArray(flags) || flags.length !== nLayers || flags.some((flag) => typeof flag !== "boolean"))
+      throw new ConfigError(`ModelConfig: ${name} must be ${nLayers} booleans, one for each layer`, { name });
+  }
+}
+
+function checkRotary({ headDim, rotaryDim, ropeScaling }: ResolvedConfig): void {
+  if (!(rotaryDim > 0 && rotaryDim <= headDim && rotaryDim % 2 === 0)) {
+    throw new ConfigError(
+      rotaryDim === headDim
+        ? `ModelConfig: rotary positions need an even headDim, got ${headDim}`
+        : `ModelConfig: rotaryDim must be even and at most headDim ${headDim}, got ${rotaryDim}`,
+      { headDim, rotaryDim },
+    );
+  }
+  if (ropeScaling !== null) checkRopeScaling("ModelConfig", ropeScaling, rotaryDim);
 }
 
 /** Throws a `ConfigError` if a weight matrix of the model would hold more numbers than a tensor can. */

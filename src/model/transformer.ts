@@ -13,10 +13,11 @@ import { Module, observeUnder } from "../nn/module.ts";
 import type { ForwardContext } from "../nn/module.ts";
 import type { LayerNorm, RMSNorm } from "../nn/norm.ts";
 import { sinusoidalPositions } from "../nn/position.ts";
-import { add } from "../ops/arithmetic.ts";
+import { add, div, mul } from "../ops/arithmetic.ts";
 import { readIds } from "../ops/ids.ts";
 import { reshape, slice } from "../ops/layout.ts";
 import { linear } from "../ops/matmul.ts";
+import { tanh } from "../ops/pointwise.ts";
 import { rotaryTable } from "../ops/rotary.ts";
 import type { RotaryTable } from "../ops/rotary.ts";
 import { untrack } from "../tensor/scope.ts";
@@ -68,7 +69,10 @@ export class Transformer extends Module {
   /** [vocabSize, dModel]; absent where the head shares the token embedding. */
   readonly lmHead: Linear | undefined;
   readonly #dropout: Dropout;
-  readonly #rotary: RotaryTable | undefined;
+  /** Angles of layers that see everything and of those that slide; the same table unless the config tells them apart. */
+  #rotary: { full: RotaryTable; sliding: RotaryTable } | undefined;
+  /** With "dynamic" scaling: angles for the longest text seen beyond the original context. */
+  #stretched: RotaryTable | undefined;
   readonly #sinusoids: Tensor | undefined;
   /** Tables that positions are read from; no parameters, but as much in use. */
   readonly #tables: Tensor[] = [];
@@ -96,20 +100,7 @@ export class Transformer extends Module {
     this.finalNorm = makeNorm(init, this.config);
     this.lmHead = this.config.tieEmbeddings ? undefined : new Linear(init, dModel, vocabSize, { bias: false, std });
     this.#dropout = new Dropout(this.config.dropout);
-    if (position === "rotary") {
-      const { cos, sin, positions, headDim } = rotaryTable(contextLength, this.config.headDim, this.config.ropeTheta);
-      const [cosTable, sinTable] = [cos, sin].map((table) => this.#keep(new Tensor(table, [positions, headDim / 2])));
-      this.#rotary = {
-        get cos() {
-          return cosTable.data;
-        },
-        get sin() {
-          return sinTable.data;
-        },
-        positions,
-        headDim,
-      };
-    }
+    if (position === "rotary") this.#makeRotaryTables();
     this.#sinusoids = position === "sinusoidal" ? this.#keep(sinusoidalPositions(contextLength, dModel)) : undefined;
     if (options.parameters !== undefined) assignParameters(this.parameters(), options.parameters);
   }
@@ -127,6 +118,50 @@ export class Transformer extends Module {
     return options.kvCache === undefined
       ? this.#forward(tokens, options)
       : noGrad(() => this.#forward(tokens, options));
+  }
+
+  #makeRotaryTables(): void {
+    const { contextLength, rotaryDim, ropeTheta, ropeScaling, slidingRopeTheta } = this.config;
+    const original = ropeScaling?.type === "dynamic" ? { length: ropeScaling.originalContextLength } : {};
+    const full = this.#keepAngles(
+      rotaryTable(contextLength, rotaryDim, ropeTheta, { scaling: ropeScaling, ...original }),
+    );
+    const sliding =
+      slidingRopeTheta === null ? full : this.#keepAngles(rotaryTable(contextLength, rotaryDim, slidingRopeTheta));
+    this.#rotary = { full, sliding };
+  }
+
+  #keepAngles({ cos, sin, positions, headDim }: RotaryTable): RotaryTable {
+    const [cosTable, sinTable] = [cos, sin].map((table) => this.#keep(new Tensor(table, [positions, headDim / 2])));
+    return {
+      get cos() {
+        return cosTable.data;
+      },
+      get sin() {
+        return sinTable.data;
+      },
+      positions,
+      headDim,
+    };
+  }
+
+  /** What differs between layers: their angles and how far they see. */
+  #layerContext(layer: number, length: number): { rotaryTable?: RotaryTable; window?: number } {
+    const { slidingWindow, slidingLayers, rotaryLayers } = this.config;
+    const slides = slidingWindow !== null && (slidingLayers?.[layer] ?? true);
+    const angles = slides ? this.#rotary?.sliding : this.#anglesFor(length);
+    return {
+      ...((rotaryLayers?.[layer] ?? true) && { rotaryTable: angles }),
+      ...(slides && { window: slidingWindow }),
+    };
+  }
+
+  /** Angles for a text of `length` tokens: "dynamic" scaling makes them anew whenever the text has become longer than before. */
+  #anglesFor(length: number): RotaryTable | undefined {
+    const { ropeScaling: scaling, rotaryDim, ropeTheta } = this.config;
+    if (scaling?.type !== "dynamic" || length <= scaling.originalContextLength) return this.#rotary?.full;
+    if (this.#stretched?.positions !== length) this.#stretched = rotaryTable(length, rotaryDim, ropeTheta, { scaling });
+    return this.#stretched;
   }
 
   #keep(table: Tensor): Tensor {
@@ -156,8 +191,10 @@ export class Transformer extends Module {
     const { ids, batch, seq } = this.#readTokens(tokens, past);
     this.#settle();
     kvCache?.reserve(seq);
-    const embedded = reshape(this.tokenEmbedding.forward(ids), [batch, seq, this.config.dModel]);
-    let x = this.#dropout.forward(this.#addPositions(embedded, past), options); // [batch, seq, dModel]
+    const { dModel, embeddingScale, logitSoftcap, vocabSize } = this.config;
+    const embedded = reshape(this.tokenEmbedding.forward(ids), [batch, seq, dModel]);
+    const scaled = embeddingScale === 1 ? embedded : mul(embedded, embeddingScale);
+    let x = this.#dropout.forward(this.#addPositions(scaled, past), options); // [batch, seq, dModel]
     observe?.("embedded", x);
     this.blocks.forEach((block, layer) => {
       const under = observeUnder(observe, `blocks.${layer}`);
@@ -166,7 +203,7 @@ export class Transformer extends Module {
         observe: under,
         layer,
         kvCache,
-        rotaryTable: this.#rotary,
+        ...this.#layerContext(layer, past + seq),
       });
       observe?.(`blocks.${layer}`, x);
     });
@@ -174,8 +211,9 @@ export class Transformer extends Module {
     if (lastOnly) x = slice(x, { axis: 1, start: seq - 1 }); // [batch, 1, dModel]
     const normed = this.finalNorm.forward(x);
     observe?.("finalNorm", normed);
-    const logits = linear(reshape(normed, [-1, this.config.dModel]), this.lmHead?.weight ?? this.tokenEmbedding.weight); // [rows, vocabSize]
-    return reshape(logits, [batch, lastOnly ? 1 : seq, this.config.vocabSize]);
+    const logits = linear(reshape(normed, [-1, dModel]), this.lmHead?.weight ?? this.tokenEmbedding.weight); // [rows, vocabSize]
+    const bent = logitSoftcap === null ? logits : mul(tanh(div(logits, logitSoftcap)), logitSoftcap);
+    return reshape(bent, [batch, lastOnly ? 1 : seq, vocabSize]);
   }
 
   #addPositions(x: Tensor, past: number): Tensor {

@@ -1,4 +1,5 @@
 /** Keeping the residual stream at a steady scale. */
+import { add } from "../ops/arithmetic.ts";
 import { layerNorm, rmsNorm } from "../ops/norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Initializer } from "./init.ts";
@@ -31,15 +32,19 @@ export class RMSNorm extends Module {
   /** [dModel] */
   readonly weight: Parameter;
   readonly #eps: number;
+  readonly #offset: number;
 
-  constructor(init: Initializer, dModel: number, { eps }: { eps: number }) {
+  /** @param offset what is added to the weights before they are multiplied by */
+  constructor(init: Initializer, dModel: number, { eps, offset = 0 }: { eps: number; offset?: number }) {
     super();
-    this.weight = init.constant([dModel], 1);
+    this.weight = init.constant([dModel], 1 - offset);
     this.#eps = eps;
+    this.#offset = offset;
   }
 
   /** [..., dModel] → [..., dModel] */
   forward(x: Tensor): Tensor {
-    return rmsNorm(x, this.weight, { eps: this.#eps });
+    const weight = this.#offset === 0 ? this.weight : add(this.weight, this.#offset);
+    return rmsNorm(x, weight, { eps: this.#eps });
   }
 }

@@ -1,10 +1,13 @@
 /** Rotary position embedding: a token's place as an angle (Su et al. 2021, RoFormer, §3.2.2 and eq. 34). */
 import { kernels } from "../backend/current.ts";
+import type { UnaryKernel } from "../backend/backend.ts";
 import { record } from "../autograd/graph.ts";
 import { ConfigError, ShapeError, checkInteger, checkNumber, checkOptions, describeValue } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
 import { checkTensor } from "../tensor/tensor.ts";
+import { checkRopeScaling, rotaryFrequencies } from "./rope-scaling.ts";
+import type { RopeScaling } from "./rope-scaling.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The most numbers that a table of computed positions may have: 512 MiB. */
@@ -18,45 +21,46 @@ export interface RotaryTable {
   readonly headDim: number;
 }
 
+/** How a table differs from the plain one. */
+export interface RotaryTableOptions {
+  /** How the frequencies are changed for long texts. Default not at all. */
+  scaling?: RopeScaling | null;
+  /** Length of the text, for "dynamic" scaling. Default `positions`. */
+  length?: number;
+}
+
 /**
- * Tabulates cos and sin of position · theta^(-2i / headDim) for i in [0, headDim / 2).
+ * Tabulates cos and sin of position · theta^(-2i / headDim) for i in [0, headDim / 2). Angles are rounded to 32 bits, as
+ * PyTorch and llama2.c do.
  *
- * The frequencies are powers of one root, found by Newton's method in double precision with exactly rounded operations,
- * so every runtime gets the same table. The angle is rounded to 32 bits, as PyTorch and llama2.c do.
- *
- * @throws ConfigError for an odd headDim, a theta below 1, or a table of more than 2^27 numbers
+ * @throws ConfigError for an odd headDim, a theta below 1, a scaling that is not right, or a table of more than 2^27 numbers
  */
-export function rotaryTable(positions: number, headDim: number, theta = 10_000): RotaryTable {
+export function rotaryTable(
+  positions: number,
+  headDim: number,
+  theta = 10_000,
+  options: RotaryTableOptions = {},
+): RotaryTable {
   checkInteger("rotaryTable", "headDim", headDim, 0, MAX_POSITION_NUMBERS);
   checkInteger("rotaryTable", "positions", positions, 0, Math.floor(MAX_POSITION_NUMBERS / Math.max(headDim, 1)));
   checkNumber("rotaryTable", "theta", theta, 1);
   if (headDim % 2 !== 0) throw new ConfigError(`rotaryTable: headDim must be even, got ${headDim}`, { headDim });
+  checkOptions("rotaryTable", options, ["scaling", "length"]);
+  const { scaling = null, length = positions } = options;
+  if (scaling !== null) checkRopeScaling("rotaryTable", scaling, headDim);
+  const { frequencies, attentionFactor } = rotaryFrequencies(headDim, theta, scaling, length);
   const half = headDim / 2;
-  const ratio = nthRoot(1 / theta, half); // theta^(-2 / headDim)
   const angles = new Float32Array(positions * half); // [positions, headDim / 2]
-  let frequency = 1;
-  for (let i = 0; i < half; i++) {
+  for (const [i, frequency] of frequencies.entries()) {
     const rounded = Math.fround(frequency);
     for (let position = 0; position < positions; position++) angles[position * half + i] = position * rounded;
-    frequency *= ratio;
   }
-  const cos = new Float32Array(angles.length);
-  const sin = new Float32Array(angles.length);
-  kernels().cos(cos, angles, 0, angles.length);
-  kernels().sin(sin, angles, 0, angles.length);
-  return { cos, sin, positions, headDim };
-}
-
-/** The x in (0, 1] with xⁿ = a, for a in (0, 1]: Newton's method falls monotonically from 1. */
-function nthRoot(a: number, n: number): number {
-  let x = 1;
-  for (;;) {
-    let power = 1;
-    for (let i = 1; i < n; i++) power *= x; // xⁿ⁻¹
-    const next = x - (power * x - a) / (n * power);
-    if (!(next < x)) return x;
-    x = next;
-  }
+  const tabulate = (kernel: UnaryKernel): Float32Array => {
+    const table = new Float32Array(angles.length);
+    kernel(table, angles, 0, angles.length);
+    return attentionFactor === 1 ? table : table.map((value) => value * attentionFactor);
+  };
+  return { cos: tabulate(kernels().cos), sin: tabulate(kernels().sin), positions, headDim };
 }
 
 /** Options of `rotary`. */

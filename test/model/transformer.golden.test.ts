@@ -33,7 +33,7 @@ describeWithData("a model of PyTorch", () => {
           name.startsWith("grad/") ? [[name.slice("grad/".length), value]] : [],
         ),
       );
-      const gradients = fromHuggingFace(family, theirs);
+      const gradients = fromHuggingFace({ type: family, config: model.config }, theirs);
       expect([...gradients.keys()].sort()).toEqual([...model.parameters().keys()].sort());
       for (const [name, { grad }] of model.parameters()) {
         const { data, shape } = gradients.get(name) as Tensor;

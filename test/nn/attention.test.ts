@@ -19,7 +19,20 @@ import { distance } from "../golden.ts";
 const make = (config: Partial<AttentionConfig> = {}): MultiHeadAttention =>
   new MultiHeadAttention(
     seeded(1),
-    { dModel: 6, nHeads: 4, nKvHeads: 2, headDim: 2, bias: true, dropout: 0, rotaryPairing: "halves", ...config },
+    {
+      ...{
+        dModel: 6,
+        nHeads: 4,
+        nKvHeads: 2,
+        headDim: 2,
+        bias: true,
+        qkvBias: true,
+        dropout: 0,
+        rotaryPairing: "halves",
+      },
+      ...{ qkNorm: "none", normEps: 1e-5, normOffset: 0, attentionScale: Math.SQRT1_2, attentionSoftcap: null },
+      ...config,
+    },
     { std: 1, outStd: 0.5 },
   );
 
@@ -45,7 +58,7 @@ describe("MultiHeadAttention", () => {
       "outProj.weight 6×8",
       "outProj.bias 6",
     ]);
-    expect([...make({ bias: false }).parameters().keys()].some((name) => name.endsWith("bias"))).toBe(false);
+    expect([...make({ bias: false, qkvBias: false }).parameters().keys()].some((name) => name.endsWith("bias"))).toBe(false);
   });
 
   it("projects, attends by head, merges and projects", () => {

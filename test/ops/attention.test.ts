@@ -21,12 +21,24 @@ interface Drawn {
   q: Tensor;
   k: Tensor;
   v: Tensor;
-  options: Required<Omit<AttentionOptions, "scale">>;
+  options: AttentionOptions & { causal: boolean; keyLen: number };
 }
 
 const inputs: fc.Arbitrary<Drawn> = fc
-  .tuple(length(2), length(3), length(2), length(5), length(4, 0), length(3, 0), length(6), fc.boolean(), fc.nat())
-  .map(([batch, shared, nKvHeads, seq, past, room, headDim, causal, seed]) => {
+  .tuple(
+    length(2),
+    length(3),
+    length(2),
+    length(5),
+    length(4, 0),
+    length(3, 0),
+    length(6),
+    fc.boolean(),
+    fc.nat(),
+    length(9, 0),
+    fc.boolean(),
+  )
+  .map(([batch, shared, nKvHeads, seq, past, room, headDim, causal, seed, window, capped]) => {
     const random = new Random(seed);
     const keys = [batch, nKvHeads, seq + past + room, headDim];
     const [q, k, v] = [
@@ -34,11 +46,12 @@ const inputs: fc.Arbitrary<Drawn> = fc
       randn(keys, random),
       randn(keys, random),
     ];
-    return { q, k, v, options: { causal, keyLen: seq + past } };
+    const options = { causal, keyLen: seq + past, ...(capped && { softcap: 0.7 }) };
+    return { q, k, v, options: causal && window > 0 ? { ...options, window } : options };
   });
 
 /** Scores and output by the formula, one query at a time, in double precision. */
-function byFormula({ q, k, v, options: { causal, keyLen } }: Drawn): {
+function byFormula({ q, k, v, options: { causal, keyLen, window = Infinity, softcap } }: Drawn): {
   scores: number[];
   weights: number[];
   out: number[];
@@ -52,10 +65,11 @@ function byFormula({ q, k, v, options: { causal, keyLen } }: Drawn): {
     for (let i = 0; i < seq; i++) {
       const query = row(q, head * seq + i);
       const scores = Array.from({ length: keyLen }, (_, j) => {
-        if (causal && j > keyLen - seq + i) return -Infinity;
-        return (
-          row(k, keyHead * keyRows + j).reduce((total, value, at) => total + value * query[at], 0) / Math.sqrt(headDim)
-        );
+        const place = keyLen - seq + i;
+        if (causal && (j > place || j <= place - window)) return -Infinity;
+        const score =
+          row(k, keyHead * keyRows + j).reduce((total, value, at) => total + value * query[at], 0) / Math.sqrt(headDim);
+        return softcap === undefined ? score : softcap * Math.tanh(score / softcap);
       });
       const powers = scores.map(Math.exp);
       const weights = powers.map((power) => power / powers.reduce((a, b) => a + b, 0));
@@ -71,7 +85,7 @@ function byFormula({ q, k, v, options: { causal, keyLen } }: Drawn): {
 }
 
 describe("attention", () => {
-  it("equals the formula for grouped heads, past keys, room behind them, causal or not", () => {
+  it("equals the formula for grouped heads, past keys, room behind them, windows, caps, causal or not", () => {
     fc.assert(
       fc.property(inputs, (drawn) => {
         const { q, k, v, options } = drawn;
@@ -228,7 +242,7 @@ describe("attention errors", () => {
     expectError(
       () => attention(q, q, q, { isCausal: true } as object),
       ConfigError,
-      'attention: unknown option "isCausal"; known options: causal, scale, keyLen',
+      'attention: unknown option "isCausal"; known options: causal, scale, keyLen, window, softcap',
     );
     expectError(
       () => attention(q, q, q, { scale: NaN }),
