@@ -41,7 +41,7 @@ export interface LoadOptions {
 
 /**
  * Loads a model from a folder in the form of Hugging Face (config.json, model.safetensors, and where there are ones
- * tokenizer.json and generation_config.json), or from the same files in memory. Families: GPT-2, Llama, heed's own.
+ * tokenizer.json with tokenizer_config.json and chat_template.jinja, and generation_config.json), or from the same files in memory. Families: GPT-2, Llama, heed's own.
  *
  * ```ts
  * const lm = await loadModel("./SmolLM2-135M", { contextLength: 1024 });
@@ -69,7 +69,7 @@ export async function loadModel(
   const generationFields = sizes.has(FILES.generation)
     ? readFields(await read(FILES.generation), FILES.generation)
     : undefined;
-  const tokenizer = sizes.has(FILES.tokenizer) ? readTokenizer(await read(FILES.tokenizer), vocabSize) : undefined;
+  const tokenizer = await readTokenizer(sizes, read, vocabSize);
   const model = buildModel(described, await read(FILES.weights), options.contextLength);
   const generationDefaults = mergeGenerationDefaults(
     generationFields === undefined ? {} : readGenerationDefaults(generationFields, vocabSize),
@@ -116,8 +116,21 @@ function reader(
     });
 }
 
-function readTokenizer(bytes: Uint8Array, vocabSize: number): Tokenizer {
-  const tokenizer = tokenizerFromJSON(readText(bytes, FILES.tokenizer));
+/** The tokenizer, with what stands beside it: its roles, and a chat template in a file of its own, which then is the one that counts. */
+async function readTokenizer(
+  sizes: ReadonlyMap<string, number>,
+  read: (file: string) => Promise<Uint8Array>,
+  vocabSize: number,
+): Promise<Tokenizer | undefined> {
+  if (!sizes.has(FILES.tokenizer)) return undefined;
+  const json = readText(await read(FILES.tokenizer), FILES.tokenizer);
+  const config = sizes.has(FILES.tokenizerConfig)
+    ? readFields(await read(FILES.tokenizerConfig), FILES.tokenizerConfig).values
+    : {};
+  const template = sizes.has(FILES.chatTemplate)
+    ? { chat_template: readText(await read(FILES.chatTemplate), FILES.chatTemplate) }
+    : {};
+  const tokenizer = tokenizerFromJSON(json, { ...config, ...template });
   if (tokenizer.vocabSize > vocabSize) {
     throw new FormatError(
       `${FILES.tokenizer}: has ${tokenizer.vocabSize} ids, the model of ${FILES.config} only ${vocabSize}; they do not belong together`,

@@ -217,7 +217,7 @@ describe("bad files", () => {
     ],
     ["config.json: not valid JSON", (files) => files.set("config.json", new TextEncoder().encode("<html>"))],
     [
-      'config.json: model_type "bert" is not supported; supported: gpt2, llama, heed',
+      'config.json: model_type "bert" is not supported; supported: gpt2, llama, mistral',
       (files) => files.set("config.json", json({ model_type: "bert" })),
     ],
     ["tokenizer.json: not valid", (files) => files.set("tokenizer.json", new TextEncoder().encode("{"))],
@@ -250,7 +250,7 @@ describe("bad files", () => {
     await expect(loadModel(files)).rejects.toThrow(message);
   });
 
-  it.each([{ position: "rotary" }, { position: "sinusoidal" }])(
+  it.each([{ position: "rotary", gated: true }, { position: "sinusoidal" }])(
     "a context that no tensor vouches for does not size an allocation: %j",
     async (overrides) => {
       const files = await smallModel(overrides);

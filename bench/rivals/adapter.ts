@@ -2,6 +2,7 @@
  * What a side of the comparison is to the benchmark: something that can be asked to prepare a piece of work, to say what came of
  * it, and then to do it again and again. Everything but the functions travels between processes as JSON.
  */
+import type { Vocabulary } from "./tokenizers/vocabularies.ts";
 
 /** One matrix product A · B of two squares of numbers from seeds 1 and 2. */
 export interface MatmulWork {
@@ -44,8 +45,25 @@ export interface TrainingWork {
   checkedSteps: number;
 }
 
+/** Texts to ids. */
+export interface EncodeWork {
+  kind: "encode";
+  vocabulary: Vocabulary;
+  /** A file with the texts: a JSON array of strings. */
+  texts: string;
+  /** How the names of files begin that ids are written to, for comparison. */
+  tokens: string;
+}
+
+/** Ids, those of the texts in a file, back to texts. */
+export interface DecodeTextWork {
+  kind: "decodeText";
+  vocabulary: Vocabulary;
+  texts: string;
+}
+
 /** Something to do. */
-export type Work = MatmulWork | PrefillWork | DecodeWork | TrainingWork;
+export type Work = MatmulWork | PrefillWork | DecodeWork | TrainingWork | EncodeWork | DecodeTextWork;
 
 /** What is compared before anything is timed. */
 export interface Check {
@@ -55,6 +73,24 @@ export interface Check {
   row?: readonly number[];
   /** Tokens that must be the same. */
   tokens?: readonly number[];
+  /** A file of many lists of ids. A share of them may differ: some tokenizers are not exact. */
+  tokenFile?: string;
+  /** Hashes of texts. A share of them may differ: some tokenizers give wrong text back. */
+  textHashes?: readonly string[];
+}
+
+/** What the first work of a process took. */
+export interface FirstTime {
+  /** Milliseconds from nothing to the first answer. */
+  readyMs: number;
+  /** Milliseconds of the first pass over the texts. */
+  encodeMs: number;
+  /** Bytes of JavaScript's heap and array buffers that are held after loading. */
+  heldBytes: number;
+  /** The same after the texts were encoded: some packages remember words. */
+  heldAfterBytes: number;
+  /** By how much the whole process grew while it loaded; native libraries show only here. */
+  residentBytes: number;
 }
 
 /** Work that is ready to be done. */
@@ -71,6 +107,8 @@ export interface Prepared {
 
 /** How a side is asked to work. */
 export interface SideOptions {
+  /** The package, for adapters that know several. */
+  library: string;
   threads: number;
   /** A backend of the package, where it has several. */
   variant?: string;
@@ -91,6 +129,8 @@ export interface Adapter {
   /** Asked after the first work was prepared: some backends start with it. */
   describe(): Description;
   prepare(work: Work): Promise<Prepared>;
+  /** Does the work for the first time, where nothing was prepared before. */
+  firstTime?(work: Work): Promise<FirstTime>;
 }
 
 /** Starts a side. Throws if its package is missing. */

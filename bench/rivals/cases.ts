@@ -1,80 +1,12 @@
 /** What is compared: the cases, and the sides that take part in each. */
 import { randomTokens } from "../seeded.ts";
-import type { DecoderName, Work } from "./adapter.ts";
+import type { DecoderName } from "./adapter.ts";
+import { side } from "./case.ts";
+import type { Case, Runtime, Side } from "./case.ts";
 import { DECODERS, decoderFiles } from "./files/decoder.ts";
 import { recipeFile } from "./files/recipe.ts";
 import { CACHE } from "./places.ts";
-
-/** Where a side runs: the Node that runs the benchmark, Node 24 from the registry, or the system's Python. */
-export type Runtime = "node" | "node24" | "python";
-
-/** What a side runs: heed, something else that runs where heed runs, or the machine's own code. */
-export type SideKind = "heed" | "javascript" | "native";
-
-/** One library, in one runtime, with so many threads. */
-export interface Side {
-  /** Unique, and what people read: "heed, Node 24, 2 threads". */
-  id: string;
-  library: string;
-  kind: SideKind;
-  /** The npm packages that it needs. */
-  packages: readonly string[];
-  runtime: Runtime;
-  threads: number;
-  /** A backend of the library, where it has several. */
-  variant?: string;
-  /** Takes minutes even for a quick look, which leaves it out. */
-  slow?: true;
-}
-
-/** Units of rates, and how much of a case's amount each counts. */
-export const UNITS = { "GFLOP/s": 1e9, "tokens/s": 1, "steps/s": 1 } as const;
-
-/** A piece of work and who does it. */
-export interface Case {
-  subject: "matmul" | "decoder" | "training";
-  /** Begins with the subject. */
-  name: string;
-  /** Cases of a group share the processes of their sides. */
-  group: string;
-  unit: keyof typeof UNITS;
-  /** Operations, tokens or steps of one run. */
-  amount: number;
-  /** The greatest difference of results, as a share of the greatest magnitude. */
-  tolerance: number;
-  /** Whether the chart shows it. */
-  headline: boolean;
-  sides: readonly Side[];
-  /** Makes the files that the work needs, and says what to do. */
-  work(): Work | Promise<Work>;
-}
-
-const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = {
-  node: `Node ${process.versions.node.split(".")[0]}`,
-  node24: "Node 24",
-  python: "Python",
-};
-
-const NATIVE = new Set(["onnxruntime-node", "node-llama-cpp", "pytorch"]);
-
-function side(library: string, runtime: Runtime, threads: number, variant?: string): Side {
-  const name = variant === undefined ? library : `${library} ${variant}`;
-  const packages: Readonly<Record<string, readonly string[]>> = {
-    heed: [],
-    pytorch: [],
-    tfjs: ["@tensorflow/tfjs", ...(variant === "wasm" ? ["@tensorflow/tfjs-backend-wasm"] : [])],
-    "jax-js": ["@jax-js/jax"],
-  };
-  return {
-    id: `${name}, ${RUNTIME_NAMES[runtime]}, ${threads} thread${threads === 1 ? "" : "s"}`,
-    library,
-    kind: library === "heed" ? "heed" : NATIVE.has(library) ? "native" : "javascript",
-    packages: packages[library] ?? [library],
-    runtime,
-    threads,
-    ...(variant !== undefined && { variant }),
-  };
-}
+import { tokenizerCases } from "./tokenizers/cases.ts";
 
 /** heed as it chooses for itself. The first side of every case: the others are compared with it. */
 function heedSides(): Side[] {
@@ -186,5 +118,6 @@ function trainingCase(): Case {
 
 /** Every case. */
 export function allCases(): Case[] {
-  return [...[256, 512, 768, 1024].map(matmulCase), ...decoderCases("15M"), ...decoderCases("110M"), trainingCase()];
+  const matmuls = [256, 512, 768, 1024].map(matmulCase);
+  return [...matmuls, ...decoderCases("15M"), ...decoderCases("110M"), trainingCase(), ...tokenizerCases()];
 }

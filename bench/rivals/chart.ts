@@ -56,7 +56,9 @@ function label({ library, variant, threads, sameWorkOnly }: SideResult): string 
   return `${name}, ${threads === 1 ? "1 thread" : `${threads} threads`}${sameWorkOnly === undefined ? "" : " *"}`;
 }
 
-function value({ rate, ms }: Measured, unit: CaseResult["unit"]): string {
+function value({ rate, ms, firstTime }: Measured, unit: CaseResult["unit"]): string {
+  if (unit === "loads/s")
+    return `${formatTime(ms.median, ms.median)}${firstTime ? `, ${(firstTime.heldBytes / 1e6).toFixed(0)} MB` : ""}`;
   return unit === "steps/s" ? `${formatTime(ms.median, ms.median)} a step` : `${formatNumber(rate)} ${unit}`;
 }
 
@@ -95,12 +97,17 @@ function drawHead(): string[] {
   return [text(MARGIN, MARGIN + 10, title, 'font-size="16" font-weight="700"'), ...legend];
 }
 
-function footLines({ heed, date, machine, runtimes, cases }: RivalsReport): string[] {
+function footLines({ heed, date, machine, runtimes, cases, corpus }: RivalsReport): string[] {
   const nodes = Object.values(runtimes).join(", ");
   const different = cases.some(({ sides }) => sides.some(({ sameWorkOnly }) => sameWorkOnly !== undefined));
   return [
     `heed ${heed}, ${machine.cpu}, ${machine.cores} cores, ${machine.platform}, ${nodes}, ${date.slice(0, 10)}`,
     "Of libraries that ran on two versions of Node, the faster. Results were compared before anything was timed.",
+    ...(corpus === undefined
+      ? []
+      : [
+          `Encoding and decoding ${(corpus.bytes / 1e6).toFixed(1)} MB of prose, program text, Markdown and many scripts.`,
+        ]),
     ...(different ? ["* The same products, but not the same numbers: the library has no means for this model."] : []),
   ];
 }

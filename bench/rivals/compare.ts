@@ -1,6 +1,7 @@
 /** Whether two sides did the same, and how much faster one of them was. */
 import { summarize } from "../statistics.ts";
 import type { Check } from "./adapter.ts";
+import { compareTokenFiles } from "./tokenizers/token-file.ts";
 
 /** How far a list is from another, as a share of the greatest magnitude of the first. */
 export function relativeDifference(expected: readonly number[], actual: readonly number[]): number {
@@ -27,10 +28,16 @@ export interface Comparison {
   difference: number;
   /** What is wrong, if something is. */
   problem?: string;
+  /** What differs though it may, or how much was the same. */
+  remark?: string;
 }
 
 /** Compares what a side computed with what was expected; what one of them leaves out is not compared. */
 export function compareChecks(expected: Check, actual: Check, tolerance: number): Comparison {
+  if (expected.tokenFile !== undefined && actual.tokenFile !== undefined)
+    return compareTokens(expected.tokenFile, actual.tokenFile, tolerance);
+  if (expected.textHashes !== undefined && actual.textHashes !== undefined)
+    return compareTexts(expected.textHashes, actual.textHashes, tolerance);
   let difference = 0;
   const compare = (a: readonly number[] | undefined, b: readonly number[] | undefined): void => {
     if (a !== undefined && b !== undefined) difference = Math.max(difference, relativeDifference(a, b));
@@ -50,6 +57,23 @@ export function compareChecks(expected: Check, actual: Check, tolerance: number)
       problem: `token ${apart + 1} differs: ${actual.tokens?.[apart]} instead of ${expected.tokens?.[apart]}`,
     };
   return { difference };
+}
+
+/** Whether few enough texts differ. */
+function compareTexts(expected: readonly string[], actual: readonly string[], tolerance: number): Comparison {
+  const differing = expected.filter((hash, i) => hash !== actual[i]).length;
+  const difference = differing / expected.length;
+  const problem = `${differing} of ${expected.length} texts differ`;
+  return { difference, ...(differing > 0 && { remark: problem }), ...(!(difference <= tolerance) && { problem }) };
+}
+
+/** Whether few enough ids differ. */
+function compareTokens(expected: string, actual: string, tolerance: number): Comparison {
+  const { tokens, differing, texts } = compareTokenFiles(expected, actual);
+  const difference = differing / tokens;
+  const problem = `${differing} of ${tokens} tokens differ, in ${texts} texts`;
+  if (!(difference <= tolerance)) return { difference, problem };
+  return { difference, remark: differing === 0 ? `${tokens} tokens, the same` : problem };
 }
 
 /** How many times faster something is: from the medians, and round by round. */

@@ -5,9 +5,9 @@
 import { setTimeout } from "node:timers/promises";
 import { summarize } from "../statistics.ts";
 import type { Summary } from "../statistics.ts";
-import type { Check } from "./adapter.ts";
-import { UNITS } from "./cases.ts";
-import type { Case, Side } from "./cases.ts";
+import type { Check, FirstTime } from "./adapter.ts";
+import { UNITS } from "./case.ts";
+import type { Case, Side } from "./case.ts";
 import { compareChecks, compareTimes } from "./compare.ts";
 import type { Ratio } from "./compare.ts";
 import type { SideProcess } from "./side-process.ts";
@@ -41,7 +41,7 @@ const SLOW_MS = 2000;
 const PAUSE_MS = 60;
 
 /** Milliseconds after which a side that does not answer is given up. */
-const PATIENCE_MS = 300_000;
+export const PATIENCE_MS = 300_000;
 
 /** What became of a side. */
 export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | "runtime" | "threads"> {
@@ -62,6 +62,10 @@ export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | 
   /** Milliseconds of one run, round by round: the median of each round. */
   roundsMs?: number[];
   ms?: Summary;
+  /** What differs from heed's results though it may, or how much was compared. */
+  differing?: string;
+  /** Medians of what the first work of a process took. */
+  firstTime?: FirstTime;
   /** Work per second. */
   rate?: number;
   /** heed with as many threads, in the same runtime where heed runs there, over this side. */
@@ -71,7 +75,9 @@ export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | 
 }
 
 /** What became of a case. */
-export interface CaseResult extends Pick<Case, "subject" | "name" | "unit" | "amount" | "tolerance" | "headline"> {
+export interface CaseResult extends Pick<Case, "subject" | "name" | "unit" | "tolerance" | "headline"> {
+  /** Operations, tokens, steps or bytes of one run. */
+  amount: number;
   sides: SideResult[];
 }
 
@@ -81,14 +87,20 @@ export type Conversation = Pick<SideProcess, "ask">;
 /** Opens sides, or says why it cannot. */
 export interface SideSource {
   open(side: Side): Promise<Conversation>;
+  /** Opens one that nobody else talks to. */
+  start(side: Side): Promise<Conversation & Pick<SideProcess, "close">>;
 }
 
-interface Contestant {
+/** A side and its times. */
+export interface Timed {
   side: Side;
-  process: Conversation;
   result: SideResult;
   /** Medians of rounds. */
   times: number[];
+}
+
+interface Contestant extends Timed {
+  process: Conversation;
   /** Milliseconds of the last run, or what the check says about them: never more than preparing took. */
   lastMs: number;
   spentMs: number;
@@ -98,18 +110,17 @@ interface Contestant {
 export async function measureCase(
   each: Case,
   settings: Settings,
-  source: SideSource,
+  source: Pick<SideSource, "open">,
   onProgress: (what: string) => void,
 ): Promise<CaseResult> {
-  const { subject, name, unit, amount, tolerance, headline } = each;
+  const { subject, name, unit, tolerance, headline } = each;
   const contestants: Contestant[] = [];
   const results: SideResult[] = [];
   const work = await each.work();
   let expected: Check | undefined;
   for (const side of each.sides) {
     onProgress(`${name}: preparing ${side.id}`);
-    const { id, library, kind, variant, runtime, threads } = side;
-    const result: SideResult = { side: id, library, kind, variant, runtime, threads, status: "measured" };
+    const result = startResult(side);
     results.push(result);
     const process = await source.open(side).catch((error: Error) => {
       Object.assign(result, { status: "absent", reason: error.message });
@@ -130,17 +141,29 @@ export async function measureCase(
     }
   }
   await takeTurns(name, contestants, settings, onProgress);
-  summarizeTimes(each, contestants);
+  const amount = amountOf(each);
+  summarizeTimes({ unit: each.unit, amount }, contestants);
   return { subject, name, unit, amount, tolerance, headline, sides: results };
 }
 
-function fail(result: SideResult, error: unknown): void {
+/** What is known of a side beforehand. */
+export function startResult({ id, library, kind, variant, runtime, threads }: Side): SideResult {
+  return { side: id, library, kind, variant, runtime, threads, status: "measured" };
+}
+
+/** The amount of a case as a number. */
+export function amountOf({ amount }: Pick<Case, "amount">): number {
+  return typeof amount === "number" ? amount : amount();
+}
+
+/** Takes a side out, with the reason. */
+export function fail(result: SideResult, error: unknown): void {
   Object.assign(result, { status: "failed", reason: error instanceof Error ? error.message : String(error) });
 }
 
 function judge(result: SideResult, expected: Check, actual: Check, tolerance: number): void {
-  const { difference, problem } = compareChecks(expected, actual, tolerance);
-  result.difference = difference;
+  const { difference, problem, remark } = compareChecks(expected, actual, tolerance);
+  Object.assign(result, { difference, ...(remark !== undefined && { differing: remark }) });
   if (problem !== undefined) Object.assign(result, { status: "differs", reason: problem });
 }
 
@@ -190,7 +213,11 @@ async function takeTurn(each: Contestant, { roundMs, minRuns }: Settings): Promi
   each.times.push(summarize(times).median);
 }
 
-function summarizeTimes({ unit, amount }: Case, contestants: readonly Contestant[]): void {
+/** Fills in medians, rates and ratios of the sides that were measured. */
+export function summarizeTimes(
+  { unit, amount }: { unit: Case["unit"]; amount: number },
+  contestants: readonly Timed[],
+): void {
   const measured = contestants.filter(({ result }) => result.status === "measured");
   for (const { side, result, times } of measured) {
     result.roundsMs = times;
@@ -211,7 +238,7 @@ function summarizeTimes({ unit, amount }: Case, contestants: readonly Contestant
 }
 
 /** The heed that a rival is compared with: as many threads, and the same Node if heed runs on it. */
-function counterpart(side: Side, all: readonly Contestant[]): Contestant | undefined {
+function counterpart(side: Side, all: readonly Timed[]): Timed | undefined {
   if (side.library === "heed") return undefined;
   const heeds = all.filter(
     (other) => other.side.library === "heed" && other.side.variant === undefined && other.side.threads === side.threads,

@@ -2,7 +2,7 @@
  * How the benchmark talks to a side: one line of JSON for each request and each answer, over file descriptor 3 of the side's
  * process, because packages write what they like to stdout.
  */
-import type { Check, Description, SideOptions, Work } from "./adapter.ts";
+import type { Check, Description, FirstTime, SideOptions, Work } from "./adapter.ts";
 
 /** The file descriptor of the conversation in a side's process. */
 export const CHANNEL = 3;
@@ -11,6 +11,7 @@ export const CHANNEL = 3;
 export type Request =
   | { op: "open"; adapter: string; options: SideOptions }
   | { op: "prepare"; work: Work }
+  | { op: "firstTime"; work: Work }
   | { op: "round"; ms: number; minRuns: number; warmUp: boolean }
   | { op: "release" };
 
@@ -18,6 +19,7 @@ export type Request =
 export interface Answers {
   open: null;
   prepare: { check: Check; description: Description; sameWorkOnly?: string; note?: string };
+  firstTime: { firstTime: FirstTime; description: Description };
   /** Milliseconds of each run. */
   round: { times: number[] };
   release: null;

@@ -3,8 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { describeRun, formatNumber, formatTime } from "../report.ts";
 import type { Machine } from "../report.ts";
 import { FULL as HARNESS } from "../harness.ts";
+import type { FirstTime } from "./adapter.ts";
 import type { CaseResult, Settings, SideResult } from "./measure.ts";
 import { HERE, PACKAGES } from "./places.ts";
+import type { CorpusSummary } from "./tokenizers/corpus.ts";
 
 /** Everything about a run. */
 export interface RivalsReport {
@@ -21,6 +23,8 @@ export interface RivalsReport {
   /** What could not take part, and why. */
   absent: { name: string; reason: string }[];
   settings: Settings;
+  /** The text of the tokenizers, where they took part. */
+  corpus?: CorpusSummary;
   cases: CaseResult[];
 }
 
@@ -97,14 +101,16 @@ function line(cells: readonly string[]): string {
 }
 
 /** A case as a table. */
-export function formatCase({ name, unit, tolerance, sides }: CaseResult): string {
+export function formatCase({ subject, name, unit, tolerance, sides }: CaseResult): string {
   const head = line([name, "time", "spread", "rate", "heed is", "remarks"]);
   const rows = sides.map((side) => formatSide(side, unit));
-  return [head, "─".repeat(130), ...rows, `results agree within ${tolerance} of the greatest magnitude`].join("\n");
+  const agreement = subject === "tokenizers" ? [] : [`results agree within ${tolerance} of the greatest magnitude`];
+  return [head, "─".repeat(130), ...rows, ...agreement].join("\n");
 }
 
 function formatSide(result: SideResult, unit: string): string {
   const { side, status, reason, ms, rate, heedFaster, overOneThread, backend, note, sameWorkOnly } = result;
+  const { firstTime, differing } = result;
   if (ms === undefined || rate === undefined) return `${side.padEnd(COLUMNS[0])}  ${status}: ${reason ?? ""}`;
   const faster = heedFaster
     ? `${formatNumber(heedFaster.ratio)} × (${formatNumber(heedFaster.q1)} – ${formatNumber(heedFaster.q3)})`
@@ -114,13 +120,21 @@ function formatSide(result: SideResult, unit: string): string {
     overOneThread && `${formatNumber(overOneThread.ratio)} × one thread`,
     sameWorkOnly === undefined ? undefined : "only the work is the same",
     note,
+    differing,
+    unit === "loads/s" && firstTime !== undefined ? formatMemory(firstTime) : undefined,
   ];
   return line([
     side,
     formatTime(ms.median, ms.median),
     `${formatTime(ms.q1, ms.median, false)} – ${formatTime(ms.q3, ms.median)}`,
-    `${formatNumber(rate)} ${unit}`,
+    unit === "loads/s" ? "" : `${formatNumber(rate)} ${unit}`,
     faster,
     remarks.filter((each) => each !== undefined).join("; "),
   ]);
+}
+
+/** What is held once a vocabulary is loaded. */
+export function formatMemory({ heldBytes, residentBytes }: FirstTime): string {
+  const inMegabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  return `holds ${inMegabytes(heldBytes)} MB, process grows by ${inMegabytes(residentBytes)} MB`;
 }

@@ -30,6 +30,7 @@ export class SideProcess {
       // node-llama-cpp computes on libuv's threads. Each that has ever called OpenMP keeps a team of its own, and with more
       // teams than processors two threads take three times as long as one.
       UV_THREADPOOL_SIZE: "1",
+      TOKENIZERS_PARALLELISM: String(threads > 1),
     };
     this.#child = spawn(command, args, {
       env: { ...env, ...limits },

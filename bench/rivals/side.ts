@@ -5,23 +5,19 @@
 import { Socket } from "node:net";
 import process from "node:process";
 import type { Adapter, OpenAdapter, Prepared } from "./adapter.ts";
-import { openHeed } from "./adapters/heed.ts";
-import { openJaxJs } from "./adapters/jax-js.ts";
-import { openJsPyTorch } from "./adapters/js-pytorch.ts";
-import { openLlamaCpp } from "./adapters/llama-cpp.ts";
-import { openOrtNode, openOrtWeb } from "./adapters/onnxruntime.ts";
-import { openTfjs } from "./adapters/tfjs.ts";
 import { CHANNEL, lineReader } from "./protocol.ts";
 import type { Reply, Request } from "./protocol.ts";
 
-const ADAPTERS: Readonly<Record<string, OpenAdapter>> = {
-  heed: openHeed,
-  "onnxruntime-web": openOrtWeb,
-  "onnxruntime-node": openOrtNode,
-  "node-llama-cpp": openLlamaCpp,
-  tfjs: openTfjs,
-  "jax-js": openJaxJs,
-  "js-pytorch": openJsPyTorch,
+/** Each is a part of the bundle that is read when it is asked for, so that a process starts with nothing but what it uses. */
+const ADAPTERS: Readonly<Record<string, () => Promise<OpenAdapter>>> = {
+  heed: async () => (await import("./adapters/heed.ts")).openHeed,
+  "onnxruntime-web": async () => (await import("./adapters/onnxruntime.ts")).openOrtWeb,
+  "onnxruntime-node": async () => (await import("./adapters/onnxruntime.ts")).openOrtNode,
+  "node-llama-cpp": async () => (await import("./adapters/llama-cpp.ts")).openLlamaCpp,
+  tfjs: async () => (await import("./adapters/tfjs.ts")).openTfjs,
+  "jax-js": async () => (await import("./adapters/jax-js.ts")).openJaxJs,
+  "js-pytorch": async () => (await import("./adapters/js-pytorch.ts")).openJsPyTorch,
+  tokenizer: async () => (await import("./adapters/tokenizers.ts")).openTokenizer,
 };
 
 let adapter: Adapter | undefined;
@@ -44,9 +40,9 @@ async function measureRound(work: Prepared, ms: number, minRuns: number, warmUp:
 async function answer(request: Request): Promise<unknown> {
   switch (request.op) {
     case "open": {
-      const open = ADAPTERS[request.adapter];
-      if (open === undefined) throw new Error(`no adapter is called ${request.adapter}`);
-      adapter = await open(request.options);
+      const load = ADAPTERS[request.adapter];
+      if (load === undefined) throw new Error(`no adapter is called ${request.adapter}`);
+      adapter = await (await load())(request.options);
       return null;
     }
     case "prepare": {
@@ -54,6 +50,10 @@ async function answer(request: Request): Promise<unknown> {
       prepared = await adapter.prepare(request.work);
       const { check, sameWorkOnly, note } = prepared;
       return { check, description: adapter.describe(), sameWorkOnly, note };
+    }
+    case "firstTime": {
+      if (adapter?.firstTime === undefined) throw new Error("firstTime: this adapter does not measure it");
+      return { firstTime: await adapter.firstTime(request.work), description: adapter.describe() };
     }
     case "round":
       if (prepared === undefined) throw new Error("round: nothing is prepared");

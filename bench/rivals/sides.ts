@@ -1,26 +1,36 @@
 /** Starts the processes of sides, and keeps them for the cases of one group. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { build } from "esbuild";
-import type { Case, Runtime, Side } from "./cases.ts";
+import type { Case, Runtime, Side } from "./case.ts";
 import type { SideSource } from "./measure.ts";
 import { HERE, PACKAGES, ROOT } from "./places.ts";
 import type { RivalsReport } from "./report.ts";
 import { SideProcess } from "./side-process.ts";
 
-const BUNDLE = `${HERE}.build/side.mjs`;
+const BUILD = `${HERE}.build/`;
+const BUNDLE = `${BUILD}side.mjs`;
 const PYTHON_SIDE = `${HERE}adapters/pytorch.py`;
 const START_MS = 120_000;
 
 /** Debian installs PyTorch for its own Python, which need not be the first one of the path. */
 const PYTHONS = ["/usr/bin/python3", "python3"];
 
-/** Bundles the program of the sides; the rivals stay outside, in the node_modules beside the bundle's folder. */
-export async function bundleSide(): Promise<void> {
+/** The program that compares tokenizers; see `bundlePrograms`. */
+export const PARITY_BUNDLE: string = `${BUILD}parity.mjs`;
+
+/**
+ * Bundles the programs that use the rivals, the sides' and the parity checks'; the rivals stay outside, in the node_modules beside
+ * the bundles' folder. What is imported when it is asked for is a file of its own.
+ */
+export async function bundlePrograms(): Promise<void> {
+  rmSync(BUILD, { recursive: true, force: true });
   await build({
     absWorkingDir: ROOT,
-    entryPoints: [`${HERE}side.ts`],
-    outfile: BUNDLE,
+    entryPoints: { side: `${HERE}side.ts`, parity: `${HERE}tokenizers/parity.ts` },
+    outdir: BUILD,
+    outExtension: { ".js": ".mjs" },
+    splitting: true,
     bundle: true,
     platform: "node",
     format: "esm",
@@ -83,9 +93,16 @@ export class Sides implements SideSource {
   }
 
   /** The process of a side, started if need be. */
-  async open({ id, library, packages, runtime, threads, variant }: Side): Promise<SideProcess> {
-    const known = this.#open.get(id);
+  async open(side: Side): Promise<SideProcess> {
+    const known = this.#open.get(side.id);
     if (known !== undefined && !known.hasEnded) return known;
+    const started = await this.start(side);
+    this.#open.set(side.id, started);
+    return started;
+  }
+
+  /** A process that nobody else uses; whoever asked for it closes it. */
+  async start({ library, adapter = library, packages, runtime, threads, variant }: Side): Promise<SideProcess> {
     for (const name of packages) {
       const reason = this.#absent.get(name);
       if (reason !== undefined) throw new Error(`${name}: ${reason}`);
@@ -93,12 +110,11 @@ export class Sides implements SideSource {
     const program = findRuntime(runtime);
     const side = new SideProcess(program, [runtime === "python" ? PYTHON_SIDE : BUNDLE], threads);
     try {
-      await side.ask({ op: "open", adapter: library, options: { threads, variant } }, START_MS);
+      await side.ask({ op: "open", adapter, options: { library, threads, variant } }, START_MS);
     } catch (error) {
       side.close();
       throw error;
     }
-    this.#open.set(id, side);
     return side;
   }
 

@@ -7,15 +7,33 @@ export class Fields {
   readonly file: string;
   /** The fields, not yet checked. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** What stands before the names in messages, such as "rope_scaling." */
+  readonly prefix: string;
 
-  constructor(file: string, values: Readonly<Record<string, unknown>>) {
+  constructor(file: string, values: Readonly<Record<string, unknown>>, prefix: string = "") {
     this.file = file;
     this.values = values;
+    this.prefix = prefix;
+  }
+
+  /** Whether the file has the field, be it null. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.values, name);
+  }
+
+  /** The same fields with some replaced. */
+  with(changes: Readonly<Record<string, unknown>>): Fields {
+    return new Fields(this.file, { ...this.values, ...changes }, this.prefix);
+  }
+
+  /** File and field, for messages. */
+  where(name: string): string {
+    return `${this.file}: ${this.prefix}${name}`;
   }
 
   /** The field as it is; undefined if it is absent. */
   value(name: string): unknown {
-    return Object.hasOwn(this.values, name) ? (this.values[name] ?? undefined) : undefined;
+    return this.has(name) ? (this.values[name] ?? undefined) : undefined;
   }
 
   /** An integer, or `fallback` if the field is absent. Without a fallback the field is required. */
@@ -25,8 +43,8 @@ export class Fields {
     return value as number;
   }
 
-  /** A number, or `fallback` if the field is absent. */
-  number(name: string, fallback: number): number {
+  /** A number, or `fallback` if the field is absent. Without a fallback the field is required. */
+  number(name: string, fallback?: number): number {
     const value = this.value(name) ?? fallback;
     if (typeof value !== "number") throw this.wrong(name, "a number", value);
     return value;
@@ -51,17 +69,18 @@ export class Fields {
   /** Refuses a setting that heed has no part for, rather than computing something else. */
   refuse(name: string, unless: unknown): void {
     const value = this.value(name);
-    if (value !== undefined && value !== unless)
-      throw new FormatError(`${this.file}: ${name} ${describeValue(value)} is not supported`, {
-        file: this.file,
-        field: name,
-        value,
-      });
+    if (value === undefined || value === unless) return;
+    const supported = unless === undefined ? "" : `; supported: ${describeValue(unless)}`;
+    throw new FormatError(`${this.where(name)} ${describeValue(value)} is not supported${supported}`, {
+      file: this.file,
+      field: name,
+      value,
+    });
   }
 
   /** The error for a field that is missing or of the wrong kind. */
   wrong(name: string, expected: string, got: unknown): FormatError {
-    return new FormatError(`${this.file}: ${name} must be ${expected}, got ${describeValue(got)}`, {
+    return new FormatError(`${this.where(name)} must be ${expected}, got ${describeValue(got)}`, {
       file: this.file,
       field: name,
     });
@@ -99,7 +118,14 @@ export function readText(bytes: Uint8Array, file: string): string {
   }
 }
 
-/** An object as the text of a JSON file. */
-export function writeJSON(value: object): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+/**
+ * An object as the text of a JSON file.
+ *
+ * @param floats fields of it whose whole numbers are written as 30.0, for readers that tell this and 30 apart
+ */
+export function writeJSON(value: object, floats: readonly string[] = []): Uint8Array {
+  const text = JSON.stringify(value, null, 2).replace(/^( {2}"(\w+)": -?\d+)(?=,?$)/gm, (whole, _, name: string) =>
+    floats.includes(name) ? `${whole}.0` : whole,
+  );
+  return new TextEncoder().encode(`${text}\n`);
 }

@@ -5,5 +5,7 @@ export const FILES = {
   config: "config.json",
   weights: "model.safetensors",
   tokenizer: "tokenizer.json",
+  tokenizerConfig: "tokenizer_config.json",
+  chatTemplate: "chat_template.jinja",
   generation: "generation_config.json",
 } as const;

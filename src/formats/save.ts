@@ -2,13 +2,14 @@
 import { ConfigError, checkOptions, throwIfAborted } from "../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { Transformer, checkVocabulary } from "../model/transformer.ts";
-import { modelTypeOf, writeConfig } from "./config-json.ts";
+import { FLOAT_FIELDS, modelTypeOf, writeConfig } from "./config-json.ts";
 import { writeJSON } from "./fields.ts";
 import { FILES } from "./files.ts";
 import { writeFolder } from "./folder.ts";
 import { mergeGenerationDefaults, tokenizerDefaults, writeGenerationDefaults } from "./generation-json.ts";
 import { toHuggingFace } from "./names.ts";
 import { writeSafetensors } from "./safetensors.ts";
+import type { ChatTemplate, Tokenizer } from "../tokenizer/tokenizer.ts";
 
 /** Options of `saveModel`. */
 export interface SaveOptions {
@@ -18,7 +19,7 @@ export interface SaveOptions {
 
 /**
  * Saves a model: config.json, model.safetensors (F32), tokenizer.json if there is a tokenizer, generation_config.json if
- * ids with a role are known. A model of the GPT-2 or Llama family is written in Hugging Face's names, any other in heed's.
+ * ids with a role are known. A model of a published family is written in Hugging Face's form, any other in heed's.
  *
  * ```ts
  * await saveModel({ model, tokenizer }, "./my-model");
@@ -61,10 +62,30 @@ function modelFiles({ model, tokenizer, generationDefaults = {} }: LanguageModel
   // Hugging Face's tools look for the ids in config.json too.
   files.set(
     FILES.config,
-    writeJSON(type === "heed" ? writeConfig(model.config) : { ...writeConfig(model.config), ...ids }),
+    writeJSON(type === "heed" ? writeConfig(model.config) : { ...writeConfig(model.config), ...ids }, FLOAT_FIELDS),
   );
   if (tokenizer !== undefined) files.set(FILES.tokenizer, writeJSON(tokenizer.toJSON()));
+  if (tokenizer?.chatTemplate !== undefined)
+    files.set(FILES.tokenizerConfig, writeJSON(writeTokenizerConfig(tokenizer, tokenizer.chatTemplate)));
   if (Object.keys(ids).length > 0) files.set(FILES.generation, writeJSON(ids));
-  files.set(FILES.weights, writeSafetensors(type === "heed" ? parameters : toHuggingFace(type, parameters)));
+  files.set(
+    FILES.weights,
+    writeSafetensors(type === "heed" ? parameters : toHuggingFace({ type, config: model.config }, parameters)),
+  );
   return files;
+}
+
+/** The `tokenizer_config.json` of a tokenizer with a chat template. */
+function writeTokenizerConfig(tokenizer: Tokenizer, template: ChatTemplate): object {
+  const spelling = (id: number | undefined): string | null =>
+    (id === undefined ? undefined : tokenizer.idToToken(id)) ?? null;
+  return {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    bos_token: spelling(tokenizer.bosId),
+    eos_token: spelling(tokenizer.eosId),
+    chat_template:
+      typeof template === "string"
+        ? template
+        : Object.entries(template).map(([name, text]) => ({ name, template: text })),
+  };
 }

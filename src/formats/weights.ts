@@ -2,8 +2,10 @@
 import { FormatError } from "../errors.ts";
 import type { ResolvedConfig } from "../model/config.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import { HEAD, canonicalNames, fromFile, nameInFile, nameSome, toFile } from "./architectures/tensor-rules.ts";
+import type { TensorNames } from "./architectures/tensor-rules.ts";
 import type { DescribedModel } from "./config-json.ts";
-import { canonicalNames, fromHuggingFace, nameSome, toHuggingFace } from "./names.ts";
+import { namesOf } from "./names.ts";
 import type { NamedArray, SafetensorsFile } from "./safetensors.ts";
 
 const POSITIONS = "positionEmbedding.weight";
@@ -22,10 +24,11 @@ export function readParameters(
   contextLength: number = config.contextLength,
 ): ReadonlyMap<string, Float32Array> {
   const { tieEmbeddings, nLayers } = config;
+  const names = namesOf(type);
   // Ties are checked first: the file may hold the shared matrix a second time, under the name of the head.
-  const all: Map<string, NamedArray> =
-    type === "heed" ? file.tensors() : canonicalNames(type, file.tensors(), file.name);
-  if (tieEmbeddings && type !== "heed") dropTiedHead(file.name, all);
+  const found: ReadonlyMap<string, NamedArray> = file.tensors();
+  const all = names === undefined ? new Map(found) : canonicalNames(names, found, file.name);
+  if (tieEmbeddings && names !== undefined) dropTiedHead(file.name, names, all);
   // Before any work by the config's counts: a block has more than one tensor, so a file of few tensors has few blocks.
   if (all.size < nLayers) {
     throw new FormatError(`${file.name}: the config has ${nLayers} layers, which ${all.size} tensors cannot fill`, {
@@ -34,8 +37,9 @@ export function readParameters(
     });
   }
   const shapes = parameterShapes(config);
-  checkTensors(file.name, type === "heed" ? shapes : toHuggingFace(type, shapes), all);
-  const parameters = type === "heed" ? all : fromHuggingFace(type, all);
+  const expected = names === undefined ? shapes : toFile("readParameters", names, config, shapes);
+  checkTensors(file.name, expected, all, names && nameInFile(names, HEAD));
+  const parameters = names === undefined ? all : fromFile(file.name, names, config, all);
   const positions = parameters.get(POSITIONS);
   if (positions !== undefined)
     parameters.set(POSITIONS, {
@@ -47,44 +51,40 @@ export function readParameters(
 
 /** The name and shape of every parameter of a model, as `model.parameters()` has them, without building one. */
 export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray> {
-  const {
-    vocabSize,
-    contextLength,
-    dModel,
-    nLayers,
-    nHeads,
-    nKvHeads,
-    headDim,
-    dFf,
-    norm,
-    gated,
-    bias,
-    position,
-    tieEmbeddings,
-  } = config;
+  const { vocabSize, contextLength, dModel, nLayers, nHeads, nKvHeads, headDim, dFf } = config;
+  const { norm, gated, bias, qkvBias, qkNorm, normPlacement } = config;
   const shapes = new Map<string, NamedArray>();
   const add = (name: string, ...shape: number[]): void => void shapes.set(name, { shape, data: NO_NUMBERS });
   const layer = (name: string, hasBias: boolean, ...shape: number[]): void => {
     add(`${name}.weight`, ...shape);
     if (hasBias) add(`${name}.bias`, shape[0]);
   };
-  const normBias = bias && norm === "layerNorm";
+  const normBias = config.normBias && norm === "layerNorm";
+  const norms = (name: string, wanted: boolean): void => {
+    if (wanted) layer(name, normBias, dModel);
+  };
   add("tokenEmbedding.weight", vocabSize, dModel);
-  if (position === "learned") add(POSITIONS, contextLength, dModel);
+  if (config.position === "learned") add(POSITIONS, contextLength, dModel);
   for (let i = 0; i < nLayers; i++) {
     const block = `blocks.${i}`;
-    layer(`${block}.norm1`, normBias, dModel);
-    layer(`${block}.attention.qProj`, bias, nHeads * headDim, dModel);
-    layer(`${block}.attention.kProj`, bias, nKvHeads * headDim, dModel);
-    layer(`${block}.attention.vProj`, bias, nKvHeads * headDim, dModel);
+    norms(`${block}.norm1`, normPlacement !== "post");
+    layer(`${block}.attention.qProj`, qkvBias, nHeads * headDim, dModel);
+    layer(`${block}.attention.kProj`, qkvBias, nKvHeads * headDim, dModel);
+    layer(`${block}.attention.vProj`, qkvBias, nKvHeads * headDim, dModel);
     layer(`${block}.attention.outProj`, bias, dModel, nHeads * headDim);
-    layer(`${block}.norm2`, normBias, dModel);
+    if (qkNorm !== "none") {
+      add(`${block}.attention.qNorm.weight`, qkNorm === "all" ? nHeads * headDim : headDim);
+      add(`${block}.attention.kNorm.weight`, qkNorm === "all" ? nKvHeads * headDim : headDim);
+    }
+    norms(`${block}.postNorm1`, normPlacement !== "pre");
+    norms(`${block}.norm2`, normPlacement !== "post");
     if (gated) layer(`${block}.feedForward.gateProj`, bias, dFf, dModel);
     layer(`${block}.feedForward.upProj`, bias, dFf, dModel);
     layer(`${block}.feedForward.downProj`, bias, dModel, dFf);
+    norms(`${block}.postNorm2`, normPlacement !== "pre");
   }
-  layer("finalNorm", normBias, dModel);
-  if (!tieEmbeddings) add("lmHead.weight", vocabSize, dModel);
+  norms("finalNorm", true);
+  if (!config.tieEmbeddings) add("lmHead.weight", vocabSize, dModel);
   return shapes;
 }
 
@@ -95,11 +95,12 @@ function checkTensors(
   file: string,
   expected: ReadonlyMap<string, NamedArray>,
   found: ReadonlyMap<string, NamedArray>,
+  head: string | undefined,
 ): void {
   const missing = [...expected.keys()].filter((name) => !found.has(name));
   if (missing.length > 0) {
     const hint =
-      missing[0] === "lm_head.weight"
+      missing[0] === head
         ? "; if the head shares the token embedding, config.json must say tie_word_embeddings: true"
         : "";
     throw new FormatError(
@@ -126,18 +127,19 @@ function checkTensors(
 }
 
 /** Some files of tied models hold the shared matrix again as the head. A head of its own would be lost without a word: refuse it. */
-function dropTiedHead(file: string, tensors: Map<string, NamedArray>): void {
-  const head = tensors.get("lm_head.weight");
-  const embedding = tensors.get("wte.weight") ?? tensors.get("model.embed_tokens.weight");
+function dropTiedHead(file: string, names: TensorNames, tensors: Map<string, NamedArray>): void {
+  const [headName, embeddingName] = [HEAD, "tokenEmbedding.weight"].map((name) => nameInFile(names, name) ?? "");
+  const head = tensors.get(headName);
+  const embedding = tensors.get(embeddingName);
   if (head === undefined || embedding === undefined) return;
   const [headData, embeddingData] = [head.data, embedding.data];
   if (!sameShape(head.shape, embedding.shape) || headData.some((value, i) => !Object.is(value, embeddingData[i]))) {
     throw new FormatError(
-      `${file}: "lm_head.weight" differs from the token embedding, but config.json says that they are tied; set tie_word_embeddings to false to use it`,
+      `${file}: "${headName}" differs from the token embedding, but config.json says that they are tied; set tie_word_embeddings to false to use it`,
       { file },
     );
   }
-  tensors.delete("lm_head.weight");
+  tensors.delete(headName);
 }
 
 /** A map whose values are computed each time they are read. */

@@ -60,6 +60,12 @@ export interface GenerationResult {
   sequences: GeneratedSequence[];
 }
 
+/** What a generation begins with. */
+export interface GenerationRequest {
+  readonly prompt: Prompt;
+  readonly options: GenerateOptions;
+}
+
 /** What is known of a generation while it runs. */
 interface Progress {
   written: WrittenToken[];
@@ -80,8 +86,7 @@ interface Progress {
  */
 export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<GenerationPiece> {
   readonly #lm: LanguageModel;
-  readonly #prompt: Prompt;
-  readonly #options: GenerateOptions;
+  readonly #prepare: () => GenerationRequest;
   readonly #progress: Progress = {
     written: [],
     text: "",
@@ -92,10 +97,10 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
   };
   #result: Promise<GenerationResult> | null = null;
 
-  constructor(lm: LanguageModel, prompt: Prompt, options: GenerateOptions) {
+  /** @param prepare gives prompt and options when the work begins; what it throws rejects the generation */
+  constructor(lm: LanguageModel, prepare: () => GenerationRequest) {
     this.#lm = lm;
-    this.#prompt = prompt;
-    this.#options = options;
+    this.#prepare = prepare;
   }
 
   /** Pieces as they are written. A generation can be read once; afterwards it can still be awaited. */
@@ -142,7 +147,7 @@ export class Generation implements PromiseLike<GenerationResult>, AsyncIterable<
     reject: (reason: unknown) => void,
   ): AsyncGenerator<GenerationPiece, void> {
     try {
-      yield* run(this.#lm, this.#prompt, this.#options, this.#progress);
+      yield* run(this.#lm, this.#prepare(), this.#progress);
     } catch (error) {
       reject(error);
       throw error;
@@ -186,13 +191,12 @@ async function drain(pieces: AsyncIterator<unknown, void>): Promise<void> {
  *   which is looked at between two tokens
  */
 export function generate(lm: LanguageModel, prompt: Prompt, options: GenerateOptions = {}): Generation {
-  return new Generation(lm, prompt, options);
+  return new Generation(lm, () => ({ prompt, options }));
 }
 
 async function* run(
   lm: LanguageModel,
-  prompt: Prompt,
-  given: GenerateOptions,
+  { prompt, options: given }: GenerationRequest,
   progress: Progress,
 ): AsyncGenerator<GenerationPiece, void> {
   const tokens = promptTokens("generate", lm, prompt);

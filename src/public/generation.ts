@@ -22,7 +22,15 @@ export type {
 export type { Prompt } from "../generation/prompt.ts";
 export type { FinishReason, TokenLogprob } from "../generation/sample.ts";
 export { Generation, generate } from "../generation/generate.ts";
-export type { GeneratedSequence, GenerationPiece, GenerationResult, GenerationUsage } from "../generation/generate.ts";
+export type {
+  GeneratedSequence,
+  GenerationPiece,
+  GenerationRequest,
+  GenerationResult,
+  GenerationUsage,
+} from "../generation/generate.ts";
+export { chat } from "../generation/chat.ts";
+export type { ChatOptions, ChatTemplating } from "../generation/chat.ts";
 export { nextTokens, score } from "../generation/score.ts";
 export type { NextToken, ScoreResult } from "../generation/score.ts";
 export type { GenerationDefaults, LanguageModel } from "../language-model.ts";

@@ -3,31 +3,17 @@
  * text starts as single symbols, and the neighbouring pair that was learnt first is joined again and again until
  * no learnt pair is left. With bytes as symbols (Radford et al. 2019, §2.2) no text is ever out of vocabulary.
  */
-import { FormatError, TokenizerError } from "../errors.ts";
-import { byteSymbols } from "./byte-level.ts";
-import { byteTokenName, readDecoder } from "./decode.ts";
-import { Heap } from "./heap.ts";
+import { BPEModel, type BPEModelParts } from "./bpe-model.ts";
+import { readDecoder } from "./decode.ts";
 import { readNormalizer } from "./normalize.ts";
-import { PairMap } from "./pair-map.ts";
-import { type Model, Pipeline } from "./pipeline.ts";
+import { Pipeline } from "./pipeline.ts";
 import { readPostProcessor } from "./post-process.ts";
-import { BYTE_LEVEL_JSON, readPreTokenizer } from "./pre-tokenize.ts";
-import { type AddedToken, specialToken } from "./special.ts";
-import { type BPETrainOptions, type Merge, learnBPE } from "./train.ts";
-
-/** What a BPE model knows. */
-export interface BPEModelParts {
-  /** Spelling → id, for single symbols and for everything that merges make. */
-  readonly vocab: ReadonlyMap<string, number>;
-  /** In the order in which they were learnt: earlier ones are applied first. */
-  readonly merges: readonly Merge[];
-  /** The token for what the vocabulary lacks; without one, that is an error. */
-  readonly unkToken?: string;
-  /** Whether neighbouring unknown characters make one unknown token. */
-  readonly fuseUnk?: boolean;
-  /** Whether a character that the vocabulary lacks is written as its bytes, `<0x00>` to `<0xFF>`. */
-  readonly byteFallback?: boolean;
-}
+import { readPreTokenizer } from "./pre-tokenize.ts";
+import type { AddedToken } from "./special.ts";
+import { mergeSteps } from "./textbook.ts";
+import type { TokenizerRoles } from "./tokenizer.ts";
+import { readGPT2, readTiktoken, type TiktokenName } from "./tiktoken.ts";
+import { type BPETrainOptions, type Merge, learnBPE, learnBPEAsync } from "./train.ts";
 
 /** What a BPE tokenizer is made of. Its stages are given as the parts of a `tokenizer.json`; left out, one does nothing. */
 export interface BPEParts extends BPEModelParts {
@@ -40,220 +26,8 @@ export interface BPEParts extends BPEModelParts {
   readonly postProcessor?: unknown;
   /** The `decoder`: ByteLevel, Fuse, or a Sequence of Replace, ByteFallback, Fuse and Strip in this order. */
   readonly decoder: unknown;
-}
-
-/** Up to this many symbols the textbook loop is faster than the heap: twice at 6 symbols, even at about 40. */
-const SHORT_PIECE = 32;
-/** Words to remember, and the longest one in UTF-16 units; the cache starts afresh when it is full. */
-const CACHE_WORDS = 1 << 15;
-const CACHE_LENGTH = 24;
-
-/** Cuts a piece of text into symbols and merges them. */
-export class BPEModel implements Model {
-  readonly #parts: BPEModelParts;
-  readonly #byteLevel: boolean;
-  readonly #ranks: PairMap; // pair of ids → rank, the place in the list of merges
-  readonly #merged: Int32Array; // rank → the id that the pair becomes
-  readonly #unkId: number | undefined;
-  readonly #symbolIds = new Map<string, readonly number[]>();
-  readonly #cache = new Map<string, readonly number[]>();
-
-  /**
-   * @param byteLevel whether the symbols are bytes (spelt as in `byte-level.ts`) or characters
-   * @throws FormatError if a merge or the unknown token is not in the vocabulary
-   */
-  constructor(parts: BPEModelParts, byteLevel: boolean) {
-    const { vocab, merges, unkToken } = parts;
-    this.#parts = parts;
-    this.#byteLevel = byteLevel;
-    this.#unkId = unkToken === undefined ? undefined : vocab.get(unkToken);
-    if (unkToken !== undefined && this.#unkId === undefined) {
-      throw new FormatError(`tokenizer.json: model.unk_token ${JSON.stringify(unkToken)} is not in model.vocab`, {
-        unkToken,
-      });
-    }
-    this.#ranks = new PairMap(merges.length);
-    this.#merged = new Int32Array(merges.length);
-    for (const [rank, [left, right]] of merges.entries()) {
-      const idOf = (spelling: string): number => {
-        const id = vocab.get(spelling);
-        if (id !== undefined) return id;
-        const message = `tokenizer.json: model.merges[${rank}] needs ${JSON.stringify(spelling)}, which is not in model.vocab`;
-        throw new FormatError(message, { rank, spelling });
-      };
-      this.#ranks.set(idOf(left), idOf(right), rank);
-      this.#merged[rank] = idOf(left + right);
-    }
-  }
-
-  encode(piece: string, at: number, tokens: number[], spans?: number[]): void {
-    if (spans !== undefined) return this.#encodeWithSpans(piece, at, tokens, spans);
-    let ids = this.#cache.get(piece);
-    if (ids === undefined) {
-      const fresh = this.#symbols(piece, at);
-      this.#merge(fresh, []);
-      ids = fresh;
-      if (piece.length <= CACHE_LENGTH) this.#remember(piece, ids);
-    }
-    for (let i = 0; i < ids.length; i++) tokens.push(ids[i]);
-  }
-
-  /** The ids of a piece before the first merge and after each one. */
-  mergeSteps(piece: string): number[][] {
-    const ids = this.#symbols(piece, 0);
-    const steps = [[...ids]];
-    this.#mergeTextbook(ids, [], steps);
-    return steps;
-  }
-
-  toJSON(): object {
-    const { vocab, merges, unkToken, fuseUnk, byteFallback } = this.#parts;
-    // "a b" is what every version of the format reads; it cannot express a spelling that has a space itself.
-    const asPairs = merges.some(([left, right]) => left.includes(" ") || right.includes(" "));
-    return {
-      type: "BPE",
-      dropout: null,
-      unk_token: unkToken ?? null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: fuseUnk ?? false,
-      byte_fallback: byteFallback ?? false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(vocab),
-      merges: asPairs ? merges.map((merge) => [...merge]) : merges.map((merge) => merge.join(" ")),
-    };
-  }
-
-  #remember(piece: string, ids: readonly number[]): void {
-    if (this.#cache.size >= CACHE_WORDS) this.#cache.clear();
-    // V8 makes a slice of 13 units or more a view that keeps the whole text alive; this makes a copy of its own.
-    this.#cache.set(piece.length < 13 ? piece : ` ${piece}`.slice(1), ids);
-  }
-
-  #encodeWithSpans(piece: string, at: number, tokens: number[], spans: number[]): void {
-    const symbolSpans: number[] = [];
-    const ids = this.#symbols(piece, at, symbolSpans);
-    const starts = ids.map((_, i) => i);
-    const symbolCount = ids.length;
-    this.#merge(ids, starts);
-    for (const [i, id] of ids.entries()) {
-      const lastSymbol = (starts[i + 1] ?? symbolCount) - 1;
-      tokens.push(id);
-      spans.push(symbolSpans[2 * starts[i]], symbolSpans[2 * lastSymbol + 1]);
-    }
-  }
-
-  /** The ids that a piece starts as; `spans` receives the [start, end) of the character that each one belongs to. */
-  #symbols(piece: string, at: number, spans?: number[]): number[] {
-    const ids: number[] = [];
-    let start = 0;
-    let afterUnknown = false;
-    for (const character of piece) {
-      const end = start + character.length;
-      const symbols = this.#symbolsOf(character, at + start);
-      const unknown = this.#parts.fuseUnk === true && symbols.length === 1 && symbols[0] === this.#unkId;
-      if (unknown && afterUnknown) {
-        if (spans !== undefined) spans[spans.length - 1] = end;
-      } else {
-        for (const id of symbols) {
-          ids.push(id);
-          spans?.push(start, end);
-        }
-      }
-      afterUnknown = unknown;
-      start = end;
-    }
-    return ids;
-  }
-
-  /** The ids that one character starts as: its own, those of its bytes, or the unknown token. */
-  #symbolsOf(character: string, at: number): readonly number[] {
-    const known = this.#symbolIds.get(character);
-    if (known !== undefined) return known;
-    const { vocab, byteFallback } = this.#parts;
-    const byteLevel = this.#byteLevel;
-    const own = byteLevel ? undefined : vocab.get(character);
-    let ids: (number | undefined)[] = [own];
-    if (own === undefined && (byteLevel || byteFallback)) {
-      ids = Array.from(new TextEncoder().encode(character), (byte) =>
-        vocab.get(byteLevel ? byteSymbols[byte] : byteTokenName(byte)),
-      );
-      if (!byteLevel && ids.includes(undefined)) ids = [undefined]; // all bytes or none
-    }
-    const symbols = ids.map((id) => {
-      const symbol = id ?? this.#unkId;
-      if (symbol === undefined) throw unknownCharacter(character, at);
-      return symbol;
-    });
-    this.#symbolIds.set(character, symbols);
-    return symbols;
-  }
-
-  /** Merges `ids` in place; `starts`, if not empty, keeps for each the index of its first symbol. */
-  #merge(ids: number[], starts: number[]): void {
-    if (ids.length <= SHORT_PIECE) this.#mergeTextbook(ids, starts);
-    else this.#mergeByHeap(ids, starts);
-  }
-
-  /** The definition: look for the pair of lowest rank (the leftmost of equals), join it, start again. O(n²). */
-  #mergeTextbook(ids: number[], starts: number[], steps?: number[][]): void {
-    for (;;) {
-      let best = -1;
-      let place = 0;
-      for (let i = 0; i + 1 < ids.length; i++) {
-        const rank = this.#ranks.get(ids[i], ids[i + 1]);
-        if (rank >= 0 && (best < 0 || rank < best)) {
-          best = rank;
-          place = i;
-        }
-      }
-      if (best < 0) return;
-      ids[place] = this.#merged[best];
-      ids.splice(place + 1, 1);
-      if (starts.length > 0) starts.splice(place + 1, 1);
-      steps?.push([...ids]);
-    }
-  }
-
-  /** The same in O(n log n): candidates wait in a heap, and symbols are a linked list, so that joining two moves nothing. */
-  #mergeByHeap(ids: number[], starts: number[]): void {
-    const count = ids.length;
-    const next = Int32Array.from({ length: count }, (_, i) => i + 1); // count means: none
-    const previous = Int32Array.from({ length: count }, (_, i) => i - 1);
-    const candidates = new Heap<number>((a, b) => a < b);
-    const consider = (at: number): void => {
-      const rank = at < 0 || next[at] === count ? -1 : this.#ranks.get(ids[at], ids[next[at]]);
-      if (rank >= 0) candidates.push(rank * count + at); // sorts by rank, then by place; exact below 2^53
-    };
-    for (let i = 0; i < count; i++) consider(i);
-    for (let candidate = candidates.pop(); candidate !== undefined; candidate = candidates.pop()) {
-      const at = candidate % count;
-      const rank = Math.floor(candidate / count);
-      const right = next[at];
-      // Since the candidate was noted, one of its halves may have gone into another merge.
-      if (ids[at] < 0 || right === count || this.#ranks.get(ids[at], ids[right]) !== rank) continue;
-      ids[at] = this.#merged[rank];
-      ids[right] = -1;
-      next[at] = next[right];
-      if (next[at] < count) previous[next[at]] = at;
-      consider(previous[at]);
-      consider(at);
-    }
-    let kept = 0;
-    for (let i = 0; i < count; i = next[i]) {
-      if (starts.length > 0) starts[kept] = starts[i];
-      ids[kept++] = ids[i];
-    }
-    ids.length = kept;
-    if (starts.length > 0) starts.length = kept;
-  }
-}
-
-/** The error for a character that a vocabulary cannot express, shared by all models. */
-export function unknownCharacter(character: string, at: number): TokenizerError {
-  const codePoint = `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}`;
-  const message = `encode: the vocabulary has no token for ${JSON.stringify(character)} (${codePoint}) at position ${at} of the text`;
-  return new TokenizerError(message, { character, position: at });
+  /** Tokens with a role, and the chat template; `addBos` and `addEos` are heard by `tokenizerFromJSON` alone. */
+  readonly roles?: TokenizerRoles;
 }
 
 /**
@@ -265,9 +39,8 @@ export function unknownCharacter(character: string, at: number): TokenizerError 
  * ```
  */
 export class BPETokenizer extends Pipeline {
-  /** The merges in the order in which they were learnt. */
-  readonly merges: readonly Merge[];
   readonly #model: BPEModel;
+  #merges: readonly Merge[] | undefined;
 
   /**
    * Most callers want `BPETokenizer.train` or `tokenizerFromJSON`.
@@ -276,19 +49,48 @@ export class BPETokenizer extends Pipeline {
    * @throws TokenizerError if a part is of a type that heed does not support; the message names it
    */
   constructor(parts: BPEParts) {
-    const { vocab, merges, addedTokens } = parts;
+    const { addedTokens, roles } = parts;
     const preTokenizer = readPreTokenizer(parts.preTokenizer);
     const normalizer = readNormalizer(parts.normalizer);
     const postProcessor = readPostProcessor(parts.postProcessor);
     const decoder = readDecoder(parts.decoder);
     const model = new BPEModel(parts, preTokenizer.byteLevel);
-    super({ vocab, addedTokens, normalizer, preTokenizer, model, postProcessor, decoder });
+    const { vocabulary } = model;
+    super({ vocabulary, addedTokens, normalizer, preTokenizer, model, postProcessor, decoder, roles });
     this.#model = model;
-    this.merges = merges;
+  }
+
+  /** The merges in the order in which they are applied. Where a vocabulary implies them, they are worked out at the first call. */
+  get merges(): readonly Merge[] {
+    return (this.#merges ??= this.#model.merges());
   }
 
   /**
-   * Learns a byte-level vocabulary with GPT-2's split: the same merges in the same order as the Hugging Face trainer.
+   * A tokenizer of OpenAI from the content of its rank file (`cl100k_base.tiktoken`).
+   *
+   * ```ts
+   * const tokenizer = BPETokenizer.fromTiktoken(await readFile("o200k_base.tiktoken", "utf8"), "o200k_base");
+   * ```
+   *
+   * @param name says how text is split and which special tokens there are
+   * @throws ConfigError for an unknown name
+   * @throws FormatError for what is no rank file: bad base64, ranks missing or given twice, bytes without a token
+   */
+  static fromTiktoken(ranks: string, name: TiktokenName): BPETokenizer {
+    return new BPETokenizer(readTiktoken(ranks, name));
+  }
+
+  /**
+   * GPT-2's tokenizer, or one made like it, from its two files: `encoder.json` (as text or parsed) and `vocab.bpe`.
+   *
+   * @throws FormatError if one of them is malformed, or they do not fit together
+   */
+  static fromGPT2(encoderJSON: string | object, vocabBPE: string): BPETokenizer {
+    return new BPETokenizer(readGPT2(encoderJSON, vocabBPE));
+  }
+
+  /**
+   * Learns a byte-level vocabulary: the same merges in the same order as the Hugging Face trainer, with GPT-2's split or another.
    * Special tokens get the first ids, then come the bytes, then the merges. The text is not searched for special
    * tokens: pass documents one by one instead of joining them with "<|endoftext|>".
    *
@@ -296,10 +98,24 @@ export class BPETokenizer extends Pipeline {
    * @throws AbortError if `signal` fires
    */
   static train(text: string | Iterable<string>, o: BPETrainOptions): BPETokenizer {
-    const { vocab, merges } = learnBPE(text, o);
-    const addedTokens = (o.specialTokens ?? []).map((content) => specialToken(content, vocab.get(content) as number));
-    const byteLevel = { preTokenizer: BYTE_LEVEL_JSON, postProcessor: BYTE_LEVEL_JSON, decoder: BYTE_LEVEL_JSON };
-    return new BPETokenizer({ vocab, merges, addedTokens, ...byteLevel });
+    return new BPETokenizer(learnBPE(text, o));
+  }
+
+  /**
+   * The same as `train`, with turns of the event loop in between, from texts that may come over time (a file's lines, a
+   * download); only their distinct words are kept.
+   *
+   * ```ts
+   * const tokenizer = await BPETokenizer.trainAsync(createInterface(createReadStream("corpus.txt")), { vocabSize: 8192 });
+   * ```
+   *
+   * @throws ConfigError and AbortError as `train`
+   */
+  static async trainAsync(
+    texts: string | Iterable<string> | AsyncIterable<string>,
+    o: BPETrainOptions,
+  ): Promise<BPETokenizer> {
+    return new BPETokenizer(await learnBPEAsync(texts, o));
   }
 
   /**
@@ -307,7 +123,7 @@ export class BPETokenizer extends Pipeline {
    * normalizer or split; in a byte-level vocabulary write " the" for "Ġthe".
    */
   mergeSteps(word: string): string[][] {
-    const steps = this.#model.mergeSteps(word.replace(/\p{Surrogate}/gu, "\uFFFD"));
-    return steps.map((ids) => ids.map((id) => this.idToToken(id) as string));
+    const model = this.#model;
+    return [...mergeSteps(model.symbols(word), (left, right) => model.rank(left, right))];
   }
 }

@@ -16,8 +16,56 @@ function isPrintable(byte: number): boolean {
   return (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
 }
 
+/** The byte that each character stands for, indexed by code unit; other characters have none. */
+let byteOfSymbol: number[] | undefined;
+
+/** Writes the bytes that a byte-level spelling stands for into `to` at `at`; returns where they end, or -1 if a character stands for no byte. */
+export function writeSymbols(symbols: string, to: Uint8Array, at: number): number {
+  if (byteOfSymbol === undefined) {
+    byteOfSymbol = [];
+    for (const [byte, symbol] of byteSymbols.entries()) byteOfSymbol[symbol.charCodeAt(0)] = byte;
+  }
+  for (let i = 0; i < symbols.length; i++) {
+    const byte = byteOfSymbol[symbols.charCodeAt(i)];
+    if (byte === undefined) return -1;
+    to[at++] = byte;
+  }
+  return at;
+}
+
 /** The bytes that a byte-level spelling stands for, or undefined if a character of it stands for no byte. */
 export function symbolsToBytes(symbols: string): Uint8Array | undefined {
-  const bytes = Array.from(symbols, (symbol) => byteSymbols.indexOf(symbol));
-  return bytes.includes(-1) ? undefined : Uint8Array.from(bytes);
+  const bytes = new Uint8Array(symbols.length);
+  return writeSymbols(symbols, bytes, 0) < 0 ? undefined : bytes;
+}
+
+/**
+ * Writes the UTF-8 of `text` from `start` to `end` into `to` at `at` (room for three bytes a unit is enough) and returns where
+ * it ends. By hand, because `TextEncoder` wants a string of its own for every word. A lone surrogate becomes U+FFFD.
+ */
+export function writeUTF8(text: string, start: number, end: number, to: Uint8Array, at: number): number {
+  for (let i = start; i < end; i++) {
+    let code = text.charCodeAt(i);
+    if (code < 0x80) {
+      to[at++] = code;
+      continue;
+    }
+    if (code < 0x800) to[at++] = 0xc0 | (code >> 6);
+    else {
+      if (code >= 0xd800 && code < 0xe000) {
+        const low = code < 0xdc00 && i + 1 < end ? text.charCodeAt(i + 1) : 0;
+        if (low >= 0xdc00 && low < 0xe000) {
+          i++;
+          code = 0x10000 + ((code - 0xd800) << 10) + low - 0xdc00;
+          to[at++] = 0xf0 | (code >> 18);
+        } else code = 0xfffd;
+      }
+      to[at++] = code < 0x10000 ? 0xe0 | (code >> 12) : 0x80 | ((code >> 12) & 63);
+      to[at++] = 0x80 | ((code >> 6) & 63);
+      to[at++] = 0x80 | (code & 63);
+      continue;
+    }
+    to[at++] = 0x80 | (code & 63);
+  }
+  return at;
 }

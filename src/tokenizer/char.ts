@@ -3,13 +3,15 @@
  * long token lists. A reader who wants to see a whole tokenizer at once starts here.
  */
 import { ConfigError, checkOptions } from "../errors.ts";
-import { unknownCharacter } from "./bpe.ts";
+import { unknownCharacter } from "./bpe-model.ts";
 import { FUSE_DECODER } from "./decode.ts";
 import { Normalizer } from "./normalize.ts";
 import { type Model, Pipeline } from "./pipeline.ts";
-import { wholeText } from "./pre-tokenize.ts";
 import { type AddedToken, specialToken } from "./special.ts";
+import type { TokenizerRoles } from "./tokenizer.ts";
+import type { TokenList } from "./token-list.ts";
 import { checkSpecialTokens, eachText } from "./train.ts";
+import { Vocabulary } from "./vocabulary.ts";
 
 /** Options of `CharTokenizer.train`. */
 export interface CharTrainOptions {
@@ -25,14 +27,14 @@ class CharModel implements Model {
     this.#vocab = vocab;
   }
 
-  encode(piece: string, at: number, tokens: number[], spans?: number[]): void {
-    let start = 0;
-    for (const character of piece) {
+  encode(text: string, start: number, end: number, at: number, tokens: TokenList, spans?: number[]): void {
+    for (let place = start; place < end;) {
+      const character = String.fromCodePoint(text.codePointAt(place) as number);
       const token = this.#vocab.get(character);
-      if (token === undefined) throw unknownCharacter(character, at + start);
+      if (token === undefined) throw unknownCharacter(character, at + place);
       tokens.push(token);
-      spans?.push(start, start + character.length);
-      start += character.length;
+      spans?.push(place, place + character.length);
+      place += character.length;
     }
   }
 
@@ -63,15 +65,16 @@ class CharModel implements Model {
  */
 export class CharTokenizer extends Pipeline {
   /** Most callers want `CharTokenizer.train`. `vocab` gives each character (and special token) its id. */
-  constructor(vocab: ReadonlyMap<string, number>, addedTokens: readonly AddedToken[] = []) {
+  constructor(vocab: ReadonlyMap<string, number>, addedTokens: readonly AddedToken[] = [], roles?: TokenizerRoles) {
     super({
-      vocab,
+      vocabulary: Vocabulary.from(vocab, false),
       addedTokens,
       model: new CharModel(vocab),
       decoder: FUSE_DECODER,
       normalizer: new Normalizer(null, []),
-      preTokenizer: { json: null, byteLevel: false, pieceEnd: wholeText },
+      preTokenizer: { json: null, byteLevel: false, stages: [] },
       postProcessor: { json: null, before: [], after: [] },
+      roles,
     });
   }
 

@@ -23,6 +23,15 @@ export function unsupported(where: string, got: unknown, supported: string): Tok
   );
 }
 
+/** Parses JSON, or throws a FormatError that names the file. */
+export function parseJSON(text: string, file: string = "tokenizer.json"): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`${file}: not valid JSON: ${(cause as Error).message}`, {}, { cause });
+  }
+}
+
 /** `value` as an object, or a FormatError. */
 export function readObject(value: unknown, where: string): JSONObject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(where, "an object", value);

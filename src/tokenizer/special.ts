@@ -5,7 +5,7 @@
  */
 import { ConfigError, FormatError } from "../errors.ts";
 import type { EncodeOptions } from "./tokenizer.ts";
-import { readArray, readBoolean, readInteger, readObject, readString, unsupported } from "./json.ts";
+import { readArray, readBoolean, readInteger, readObject, readString } from "./json.ts";
 import type { Normalizer } from "./normalize.ts";
 
 /** A string that is matched before the model sees the text. Field meanings are those of Hugging Face. */
@@ -20,6 +20,8 @@ export interface AddedToken {
   readonly lstrip: boolean;
   /** Whether it takes in the white space behind it. */
   readonly rstrip: boolean;
+  /** Whether it is matched only where no letter, digit or underscore touches it. Default false. */
+  readonly singleWord?: boolean;
 }
 
 /** A stretch of a text: one added token, or plain text (token -1). */
@@ -68,7 +70,7 @@ export class AddedTokens {
    */
   matcher(allowed: EncodeOptions["allowedSpecial"], normalized: boolean): Matcher {
     const names = allowed === undefined || allowed === "all" ? undefined : this.#checkNames(allowed);
-    const key = JSON.stringify([normalized, allowed === "all", names]);
+    const key = (names ? JSON.stringify(names) : `${allowed as string}`) + String(normalized);
     let matcher = this.#matchers.get(key);
     if (matcher === undefined) {
       const chosen = this.list.filter(
@@ -110,58 +112,103 @@ export class AddedTokens {
   }
 }
 
+/** A place in the tree of all strings that are looked for. */
+interface Branch {
+  readonly next: Map<number, Branch>;
+  added?: AddedToken;
+}
+
 /** Cuts texts at a fixed set of added tokens: the leftmost match wins, and of several there the longest. */
 class Matcher {
-  readonly #pattern: RegExp | undefined;
-  readonly #found = new Map<string, AddedToken>();
+  readonly #root: Branch = { next: new Map() };
+  /** Finds where a token may start, so that text without any is passed over fast. */
+  readonly #start: RegExp | undefined;
 
   constructor(list: readonly AddedToken[], normalizer: Normalizer | undefined) {
-    for (const added of list) {
+    // If normalizing makes two tokens equal, the special one counts, or else the first.
+    for (const added of [...list].sort((a, b) => Number(b.special) - Number(a.special))) {
       const content = normalizer?.normalize(added.content).text ?? added.content;
-      if (content !== "") this.#found.set(content, added); // nothing at all would match everywhere, without end
+      if (content === "") continue; // nothing at all would match everywhere, without end
+      let branch = this.#root;
+      for (let i = 0; i < content.length; i++) {
+        const unit = content.charCodeAt(i);
+        let next = branch.next.get(unit);
+        if (next === undefined) branch.next.set(unit, (next = { next: new Map() }));
+        branch = next;
+      }
+      branch.added ??= added;
     }
-    const contents = [...this.#found.keys()].sort((a, b) => b.length - a.length); // an alternation takes its first match
-    const escaped = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-    if (escaped.length > 0) this.#pattern = new RegExp(escaped.join("|"), "gu");
+    const first = [...this.#root.next.values()];
+    if (first.length === 0) return;
+    const second = first.some((branch) => branch.added)
+      ? ""
+      : anyOf(first.flatMap((branch) => [...branch.next.keys()]));
+    this.#start = new RegExp(anyOf([...this.#root.next.keys()]) + second, "g");
   }
 
   /** The segments of `text` in order, none of them empty. */
   split(text: string): Segment[] {
-    const pattern = this.#pattern;
-    if (pattern === undefined) return text === "" ? [] : [{ text, start: 0, token: -1 }];
     const segments: Segment[] = [];
     let done = 0;
-    const plainUntil = (end: number): void => {
-      if (end > done) segments.push({ text: text.slice(done, end), start: done, token: -1 });
+    const add = (start: number, end: number, token: number): void => {
+      if (end > start) segments.push({ text: text.slice(start, end), start, token });
+      done = end;
     };
-    pattern.lastIndex = 0;
-    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-      const added = this.#found.get(match[0]) as AddedToken;
-      let start = match.index;
-      let end = pattern.lastIndex;
-      if (added.lstrip) while (start > done && isWhite(text[start - 1])) start--;
+    for (let from = 0; ;) {
+      const start = this.#startAfter(text, from);
+      if (start < 0) break;
+      let added: AddedToken | undefined;
+      let end = start;
+      let branch: Branch | undefined = this.#root;
+      for (let at = start; (branch = branch.next.get(text.charCodeAt(at++))) !== undefined;) {
+        if (branch.added === undefined) continue;
+        added = branch.added;
+        end = at;
+      }
+      from = added === undefined ? start + 1 : end;
+      if (added === undefined || (added.singleWord && (isWord(text, start - 1) || isWord(text, end)))) continue;
+      let left = start;
+      // A token in front may have taken in the white space that this one begins with.
+      if (added.lstrip) left = Math.max(left, done);
+      if (added.lstrip) while (left > done && isWhite(text[left - 1])) left--;
       if (added.rstrip) while (end < text.length && isWhite(text[end])) end++;
-      plainUntil(start);
-      segments.push({ text: text.slice(start, end), start, token: added.id });
-      done = pattern.lastIndex = end;
+      if (left > done) add(done, left, -1);
+      add(left, end, added.id);
     }
-    plainUntil(text.length);
+    add(done, text.length, -1);
     return segments;
   }
+
+  #startAfter(text: string, from: number): number {
+    if (this.#start === undefined) return -1;
+    this.#start.lastIndex = from;
+    return this.#start.exec(text)?.index ?? -1;
+  }
+}
+
+/** A set of UTF-16 units as a part of a regular expression. */
+function anyOf(units: readonly number[]): string {
+  return `[${Array.from(new Set(units), (unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("")}]`;
 }
 
 function isWhite(character: string): boolean {
   return /\p{White_Space}/u.test(character);
 }
 
-/** Characters of an added token: it becomes a part of a regular expression, and those have limits. */
-const MAX_LENGTH = 4096;
+/** Whether a character of a word touches the place `at` of a text. */
+function isWord(text: string, at: number): boolean {
+  const low = (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+  const character = String.fromCodePoint(text.codePointAt(low ? at - 1 : at) ?? 0);
+  return /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u.test(character);
+}
+
+/** Characters of an added token. Each place of a text can cost as many steps as the longest one has. */
+const MAX_LENGTH = 1000;
 
 /**
  * Reads the `added_tokens` of a `tokenizer.json`.
  *
  * @throws FormatError for a malformed entry, or a content or id that occurs twice
- * @throws TokenizerError for `single_word`, which heed does not support
  */
 export function readAddedTokens(json: unknown): AddedToken[] {
   const contents = new Set<string>();
@@ -178,7 +225,6 @@ export function readAddedTokens(json: unknown): AddedToken[] {
       );
     const flag = (name: string, fallback = false): boolean => readBoolean(spec[name], `${where}.${name}`, fallback);
     const special = flag("special");
-    if (flag("single_word")) throw unsupported(`${where}.single_word`, true, "false");
     if (contents.has(content) || ids.has(id)) {
       const entry = `${JSON.stringify(content)}, id ${id}`;
       throw new FormatError(`tokenizer.json: ${where} (${entry}) repeats the content or id of an earlier one`, {
@@ -195,11 +241,12 @@ export function readAddedTokens(json: unknown): AddedToken[] {
       normalized: flag("normalized", !special),
       lstrip: flag("lstrip"),
       rstrip: flag("rstrip"),
+      singleWord: flag("single_word"),
     };
   });
 }
 
 /** The `added_tokens` of a `tokenizer.json`. */
 export function writeAddedTokens(list: readonly AddedToken[]): object[] {
-  return list.map((added) => ({ ...added, single_word: false }));
+  return list.map(({ singleWord, ...added }) => ({ ...added, single_word: singleWord ?? false }));
 }

@@ -32,15 +32,19 @@ function unfinished(bytes: Uint8Array): number {
 
 /** The decoder of a stream of tokens. */
 export class ByteStreamDecoder implements StreamDecoder {
-  readonly #bytesOf: (token: number, index: number) => Uint8Array;
+  readonly #bytesOf: (token: number, index: number, first: boolean) => Uint8Array | undefined;
   readonly #strip: { readonly text: string; readonly count: number };
   #held: Uint8Array = new Uint8Array(0);
   #toStrip: number;
   #index = 0;
+  #first = true;
 
-  /** `bytesOf` gives the bytes of a token and throws for an unknown id; `strip` is what the text loses at its start. */
+  /**
+   * `bytesOf` gives the bytes of a token, or undefined for one that is left out, and throws for an unknown id; `first` says whether
+   * none has been written yet. `strip` is what the text loses at its start.
+   */
   constructor(
-    bytesOf: (token: number, index: number) => Uint8Array,
+    bytesOf: (token: number, index: number, first: boolean) => Uint8Array | undefined,
     strip: { readonly text: string; readonly count: number },
   ) {
     this.#bytesOf = bytesOf;
@@ -53,8 +57,10 @@ export class ByteStreamDecoder implements StreamDecoder {
   }
 
   push(token: number): string {
-    const added = this.#bytesOf(token, this.#index);
+    const added = this.#bytesOf(token, this.#index, this.#first);
     this.#index++;
+    if (added === undefined) return "";
+    this.#first = false;
     const bytes = new Uint8Array(this.#held.length + added.length);
     bytes.set(this.#held);
     bytes.set(added, this.#held.length);
@@ -69,6 +75,7 @@ export class ByteStreamDecoder implements StreamDecoder {
     this.#held = new Uint8Array(0);
     this.#toStrip = this.#strip.count;
     this.#index = 0;
+    this.#first = true;
     return text;
   }
 

@@ -10,6 +10,11 @@ export interface EncodeOptions {
    * user is plain text, so nobody can smuggle a control token into a prompt.
    */
   allowedSpecial?: "all" | Iterable<string>;
+  /**
+   * Special tokens that the text must not hold: their strings, or "all" (but those in `allowedSpecial`). Default none. To refuse what
+   * looks like a control token, instead of taking it as text, is what tiktoken does by default.
+   */
+  disallowedSpecial?: "all" | Iterable<string>;
   /** Whether to add the tokens that the tokenizer's template puts around a text (BOS, EOS). Default false. */
   addSpecialTokens?: boolean;
 }
@@ -47,6 +52,22 @@ export interface StreamDecoder {
   flush(): string;
 }
 
+/** The text of a chat template (Jinja), or several by name ("default", "tool_use", …). */
+export type ChatTemplate = string | Readonly<Record<string, string>>;
+
+/** What a tokenizer knows beside its vocabulary, as `tokenizer_config.json` names it. */
+export interface TokenizerRoles {
+  /** The token that begins a text; null if there is none, undefined to tell it by its usual names. */
+  readonly bosToken?: string | null;
+  /** The token that ends a text; null and undefined as above. */
+  readonly eosToken?: string | null;
+  /** Whether `addSpecialTokens` puts the first token before a text; undefined leaves it to the post-processor. */
+  readonly addBos?: boolean;
+  /** The same for the last token. */
+  readonly addEos?: boolean;
+  readonly chatTemplate?: ChatTemplate;
+}
+
 /**
  * Text to token ids and back.
  *
@@ -62,15 +83,33 @@ export interface Tokenizer {
   readonly bosId?: number;
   /** Id of the token that ends a text, where the tokenizer has one. */
   readonly eosId?: number;
+  /** How a conversation becomes a text, where the tokenizer has it; `applyChatTemplate` runs it. */
+  readonly chatTemplate?: ChatTemplate;
   /**
    * The tokens of a text. Lone surrogates count as U+FFFD.
    *
-   * @throws TokenizerError if `text` is not a string or holds a character that the vocabulary cannot express
+   * @throws TokenizerError if `text` is not a string, holds a character that the vocabulary cannot express, or a disallowed token
    * @throws ConfigError for an unknown option, or a name in `allowedSpecial` that is no special token
    */
   encode(text: string, o?: EncodeOptions): number[];
   /** The tokens of a text and where each one lies in it. Errors as in `encode`. */
   encodeWithOffsets(text: string, o?: EncodeOptions): Encoding;
+  /** The number of tokens that `encode` would give, without making the list. Errors as in `encode`. */
+  countTokens(text: string, o?: EncodeOptions): number;
+  /** Whether a text has at most `limit` tokens; stops reading as soon as it has more. Errors as in `encode`, as far as it reads. */
+  isWithinLimit(text: string, limit: number, o?: EncodeOptions): boolean;
+  /**
+   * The tokens of a text that comes in chunks, in lists that joined are those of the whole text, wherever chunks break. What could
+   * still change is held back: the last words and, where added tokens are looked for, the length of the longest one.
+   * Tokenizers that split text in no known way, or rewrite it (SentencePiece), give all tokens at the end.
+   *
+   * ```ts
+   * for await (const tokens of tokenizer.encodeChunks(createReadStream("book.txt", "utf8"))) count += tokens.length;
+   * ```
+   */
+  encodeChunks(chunks: Iterable<string>, o?: EncodeOptions): Generator<number[]>;
+  /** The same for chunks that come over time. */
+  encodeChunks(chunks: AsyncIterable<string>, o?: EncodeOptions): AsyncGenerator<number[]>;
   /**
    * The text of tokens. Bytes that are not UTF-8 become U+FFFD.
    *

@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ops: ["autograd"],
   nn: ["ops"],
   model: ["nn"],
-  tokenizer: ["errors"],
+  tokenizer: ["errors", "turn"],
   turn: [],
   "language-model": ["model", "tokenizer"],
   formats: ["language-model", "turn"],

@@ -1,7 +1,7 @@
 /** The comparison with other libraries, as far as it needs none of them: files for them, ratios, selection, a case, and the chart. */
 import { describe, expect, it } from "vitest";
 import type { Check } from "../../bench/rivals/adapter.ts";
-import type { Case, Side } from "../../bench/rivals/cases.ts";
+import type { Case, Side } from "../../bench/rivals/case.ts";
 import { allCases } from "../../bench/rivals/cases.ts";
 import { chartSides, drawChart } from "../../bench/rivals/chart.ts";
 import { compareChecks, compareTimes, relativeDifference } from "../../bench/rivals/compare.ts";
@@ -215,6 +215,7 @@ describe("the chart", () => {
   };
   const each: CaseResult = {
     ...fakeCase("matmul <768³>", []),
+    amount: 1,
     sides: [
       measured(heed1, 40),
       measured(fakeSide("ort & co", 1), 20),

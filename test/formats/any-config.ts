@@ -1,5 +1,6 @@
 /** Random model configs for property tests, of all families that heed builds. */
 import fc from "fast-check";
+import type { Family } from "../../src/formats/architectures/table.ts";
 import { resolveConfig } from "../../src/model/config.ts";
 import type { Activation, ModelConfig, ResolvedConfig } from "../../src/model/config.ts";
 
@@ -46,7 +47,70 @@ export const anyConfig: fc.Arbitrary<ResolvedConfig> = fc
     } as ModelConfig);
   });
 
-/** The config as the Transformer's constructor takes it: rotary settings only where positions are rotary. */
-export function asModelConfig({ ropeTheta, rotaryPairing, ...config }: ResolvedConfig): ModelConfig {
-  return config.position === "rotary" ? { ...config, ropeTheta, rotaryPairing } : config;
+/** The config as the Transformer's constructor takes it. */
+export function asModelConfig(config: ResolvedConfig): ModelConfig {
+  return config;
 }
+
+/** What makes a config one of a family, and of no other that is asked before it. */
+const FAMILY_SETTINGS: Readonly<Record<Family, (sizes: ModelConfig) => Partial<ModelConfig>>> = {
+  gpt2: () => ({ norm: "layerNorm", activation: "geluTanh", position: "learned", nKvHeads: undefined }),
+  gpt_neox: ({ headDim = 2 }) => ({
+    ...{ norm: "layerNorm", gated: false, activation: "gelu", bias: true, parallelBlocks: true, nKvHeads: undefined },
+    rotaryDim: headDim - 2,
+  }),
+  llama: () => ({ ropeScaling: { type: "linear", factor: 2 } }),
+  mistral: () => ({ slidingWindow: 3 }),
+  smollm3: ({ nLayers }) => ({ rotaryLayers: layers(nLayers, (layer) => layer % 4 !== 3) }),
+  qwen2: () => ({ qkvBias: true }),
+  qwen3: () => ({ qkNorm: "head" }),
+  phi3: ({ headDim = 2 }) => ({ rotaryDim: headDim - 2 }),
+  gemma: (sizes) => gemma(sizes),
+  gemma2: (sizes) => ({
+    ...gemma(sizes),
+    ...{ normPlacement: "both", attentionSoftcap: 50, logitSoftcap: 30, slidingWindow: 3 },
+    slidingLayers: layers(sizes.nLayers, (layer) => layer % 2 === 0),
+  }),
+  gemma3_text: (sizes) => ({
+    ...gemma(sizes),
+    ...{ normPlacement: "both", qkNorm: "head", slidingWindow: 3, slidingRopeTheta: 10_000 },
+    slidingLayers: layers(sizes.nLayers, (layer) => layer % 6 !== 5),
+  }),
+  olmo2: () => ({ normPlacement: "post", qkNorm: "all" }),
+  stablelm: ({ headDim = 2 }) => ({ norm: "layerNorm", normBias: true, qkvBias: true, rotaryDim: headDim - 2 }),
+};
+
+const gemma = ({ dModel }: ModelConfig): Partial<ModelConfig> => ({
+  ...{ normOffset: 1, activation: "geluTanh", embeddingScale: Math.sqrt(dModel) },
+});
+
+/** One flag for each layer; null if all are set, as files say it. */
+function layers(nLayers: number, isSet: (layer: number) => boolean): boolean[] | null {
+  const flags = Array.from({ length: nLayers }, (_, layer) => isSet(layer));
+  return flags.every(Boolean) ? null : flags;
+}
+
+/** A config with small sizes of each of the families in turn: grouped heads, odd vocabularies, tied and untied. */
+export const familyConfig: fc.Arbitrary<{ family: Family; config: ResolvedConfig }> = fc
+  .record({
+    family: fc.constantFrom(...(Object.keys(FAMILY_SETTINGS) as Family[])),
+    vocabSize: fc.integer({ min: 1, max: 19 }),
+    contextLength: fc.integer({ min: 1, max: 9 }),
+    nLayers: fc.integer({ min: 4, max: 7 }),
+    nKvHeads: fc.integer({ min: 1, max: 2 }),
+    group: fc.integer({ min: 1, max: 3 }),
+    headDim: fc.constantFrom(4, 6, 10),
+    dFf: fc.integer({ min: 1, max: 12 }),
+    normEps: fc.constantFrom(1e-5, 1e-6, 0.25),
+    tieEmbeddings: fc.boolean(),
+  })
+  .map(({ family, group, ...sizes }) => {
+    const nHeads = sizes.nKvHeads * group;
+    const config: ModelConfig = {
+      ...{ ...sizes, nHeads, dModel: nHeads * sizes.headDim },
+      ...(family !== "gpt2" && {
+        ...{ norm: "rmsNorm", gated: true, activation: "silu", position: "rotary", bias: false },
+      }),
+    };
+    return { family, config: resolveConfig({ ...config, ...FAMILY_SETTINGS[family](config) }) };
+  });

@@ -1,16 +1,22 @@
 /** Names and layouts of Hugging Face checkpoints, in both directions. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Family } from "../../src/formats/architectures/table.ts";
 import { modelTypeOf } from "../../src/formats/config-json.ts";
-import { canonicalNames, fromHuggingFace, toHuggingFace } from "../../src/formats/names.ts";
-import type { Family } from "../../src/formats/names.ts";
+import type { DescribedModel } from "../../src/formats/config-json.ts";
+import { fromHuggingFace, toHuggingFace } from "../../src/formats/names.ts";
 import type { NamedArray } from "../../src/formats/safetensors.ts";
-import { presets } from "../../src/model/config.ts";
+import { presets, resolveConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { sizeOf } from "../../src/tensor/shape.ts";
-import { anyConfig, asModelConfig } from "./any-config.ts";
+import { anyConfig, familyConfig } from "./any-config.ts";
 
 const sizes = { vocabSize: 7, contextLength: 5, dModel: 4, nLayers: 2, nHeads: 2, dFf: 6 };
+
+/** A model of a family with the sizes above. */
+function described(type: Family): DescribedModel {
+  return { type, config: resolveConfig(type === "gpt2" ? presets.gpt2(sizes) : presets.llama(sizes)) };
+}
 
 function shapes(values: ReadonlyMap<string, NamedArray>): Record<string, readonly number[]> {
   return Object.fromEntries([...values].map(([name, { shape }]) => [name, shape]));
@@ -42,7 +48,7 @@ describe("toHuggingFace", () => {
       [`h.${i}.mlp.c_proj.weight`]: [6, 4],
       [`h.${i}.mlp.c_proj.bias`]: [4],
     });
-    expect(shapes(toHuggingFace("gpt2", model.parameters()))).toEqual({
+    expect(shapes(toHuggingFace(described("gpt2"), model.parameters()))).toEqual({
       "wte.weight": [7, 4],
       "wpe.weight": [5, 4],
       ...block(0),
@@ -65,7 +71,7 @@ describe("toHuggingFace", () => {
       [`model.layers.${i}.mlp.up_proj.weight`]: [6, 4],
       [`model.layers.${i}.mlp.down_proj.weight`]: [4, 6],
     });
-    expect(shapes(toHuggingFace("llama", model.parameters()))).toEqual({
+    expect(shapes(toHuggingFace(described("llama"), model.parameters()))).toEqual({
       "model.embed_tokens.weight": [7, 4],
       ...block(0),
       ...block(1),
@@ -77,7 +83,7 @@ describe("toHuggingFace", () => {
   it("puts query, key and value side by side, transposed", () => {
     const attention = "blocks.0.attention";
     const out = toHuggingFace(
-      "gpt2",
+      described("gpt2"),
       new Map([
         [`${attention}.kProj.weight`, counted([2, 3], 10)],
         [`${attention}.qProj.weight`, counted([2, 3], 0)],
@@ -102,10 +108,10 @@ describe("toHuggingFace", () => {
   });
 
   it("refuses what the family does not have", () => {
-    expect(() => toHuggingFace("llama", new Map([["blocks.0.norm1.bias", counted([2])]]))).toThrow(
-      'toHuggingFace: the llama family has no parameter "blocks.0.norm1.bias"',
+    expect(() => toHuggingFace(described("llama"), new Map([["blocks.0.norm3.bias", counted([2])]]))).toThrow(
+      'toHuggingFace: the architecture has no parameter "blocks.0.norm3.bias"',
     );
-    expect(() => toHuggingFace("gpt2", new Map([["blocks.0.attention.qProj.bias", counted([2])]]))).toThrow(
+    expect(() => toHuggingFace(described("gpt2"), new Map([["blocks.0.attention.qProj.bias", counted([2])]]))).toThrow(
       '"h.0.attn.c_attn.bias" needs "blocks.0.attention.kProj.bias" beside',
     );
     const uneven = new Map(
@@ -113,38 +119,43 @@ describe("toHuggingFace", () => {
         ["q", 2],
         ["k", 1],
         ["v", 1],
-      ].map(([name, rows]) => [`blocks.0.attention.${name}Proj.weight`, counted([rows as number, 3])]),
+      ].map(([name, cols]) => [`blocks.0.attention.${name}Proj.weight`, counted([3, cols as number])]),
     );
-    expect(() => toHuggingFace("gpt2", uneven)).toThrow(
-      'shapes do not fit into "h.0.attn.c_attn.weight": [2, 3], [1, 3], [1, 3]',
+    expect(() => toHuggingFace(described("gpt2"), uneven)).toThrow(
+      'shapes do not fit into "h.0.attn.c_attn.weight": [3, 2], [3, 1], [3, 1]',
     );
   });
 });
 
 describe("fromHuggingFace", () => {
   it("is the inverse of toHuggingFace, for whole models and for parts of them", () => {
-    fc.assert(
-      fc.property(
-        anyConfig.filter((config) => modelTypeOf(config) !== "heed"),
-        fc.nat(),
-        (config, seed) => {
-          const family = modelTypeOf(config) as Family;
-          const parameters = new Transformer(asModelConfig(config), { seed }).parameters();
-          const back = fromHuggingFace(family, toHuggingFace(family, parameters));
-          expect([...back.keys()].sort()).toEqual([...parameters.keys()].sort());
-          for (const [name, { shape, data }] of parameters) expect(back.get(name)).toEqual({ shape, data });
-          const norms = new Map([...parameters].filter(([name]) => name.includes("norm")));
-          expect(contents(fromHuggingFace(family, toHuggingFace(family, norms)))).toEqual(contents(norms));
-        },
-      ),
-      { numRuns: 60 },
+    const seen = new Set<string>();
+    const any = fc.oneof(
+      anyConfig,
+      familyConfig.map(({ config }) => config),
     );
+    fc.assert(
+      fc.property(any, fc.nat(), (config, seed) => {
+        const type = modelTypeOf(config);
+        seen.add(type);
+        const parameters = new Transformer(config, { seed }).parameters();
+        const back = fromHuggingFace({ type, config }, toHuggingFace({ type, config }, parameters));
+        expect([...back.keys()].sort()).toEqual([...parameters.keys()].sort());
+        for (const [name, { shape, data }] of parameters) expect(back.get(name)).toEqual({ shape, data });
+        const norms = new Map([...parameters].filter(([name]) => name.includes("norm")));
+        expect(contents(fromHuggingFace({ type, config }, toHuggingFace({ type, config }, norms)))).toEqual(
+          contents(norms),
+        );
+      }),
+      { numRuns: 100 },
+    );
+    expect(seen.size).toBeGreaterThan(8);
   });
 
   it("takes names with and without the prefix, and leaves buffers out", () => {
     const weight = counted([2, 2]);
     const names = (family: Family, ...theirs: string[]): string[] => [
-      ...fromHuggingFace(family, new Map(theirs.map((name) => [name, weight]))).keys(),
+      ...fromHuggingFace(described(family), new Map(theirs.map((name) => [name, weight]))).keys(),
     ];
     expect(names("gpt2", "wte.weight", "transformer.wpe.weight", "lm_head.weight")).toEqual([
       "tokenEmbedding.weight",
@@ -165,23 +176,18 @@ describe("fromHuggingFace", () => {
   it("refuses tensors that the family does not have or that do not split", () => {
     const weight = counted([2, 2]);
     const foreign = ["score.weight", "h.0.attn.q.weight", "blocks.0.norm1.weight", "wte.bias", "x"];
-    expect(() => fromHuggingFace("gpt2", new Map(foreign.map((name) => [name, weight])))).toThrow(
-      'a gpt2 model has no place for "score.weight", "h.0.attn.q.weight", "blocks.0.norm1.weight" and 2 more',
+    expect(() => fromHuggingFace(described("gpt2"), new Map(foreign.map((name) => [name, weight])))).toThrow(
+      'checkpoint: the architecture has no place for "score.weight", "h.0.attn.q.weight", "blocks.0.norm1.weight" and 2 more',
     );
-    expect(() => fromHuggingFace("gpt2", new Map([["h.0.attn.c_attn.weight", counted([2, 4])]]))).toThrow(
-      '"h.0.attn.c_attn.weight" [2, 4] cannot be split into 3',
+    expect(() => fromHuggingFace(described("gpt2"), new Map([["h.0.attn.c_attn.weight", counted([2, 4])]]))).toThrow(
+      '"h.0.attn.c_attn.weight" [2, 4] cannot be split into 3 by the config',
     );
-    expect(() => fromHuggingFace("gpt2", new Map([["h.0.mlp.c_fc.weight", counted([4])]]))).toThrow(
+    expect(() => fromHuggingFace(described("gpt2"), new Map([["h.0.mlp.c_fc.weight", counted([4])]]))).toThrow(
       '"h.0.mlp.c_fc.weight" [4] cannot be split into 1',
     );
-    expect(() =>
-      canonicalNames(
-        "gpt2",
-        new Map([
-          ["wte.weight", 1],
-          ["transformer.wte.weight", 2],
-        ]),
-      ),
-    ).toThrow('checkpoint: the tensor "wte.weight" is there twice, with and without the prefix "transformer."');
+    const twice = ["wte.weight", "transformer.wte.weight"].map((name) => [name, weight] as const);
+    expect(() => fromHuggingFace(described("gpt2"), new Map(twice), "m.safetensors")).toThrow(
+      'm.safetensors: the tensor "wte.weight" is there twice, under two names',
+    );
   });
 });

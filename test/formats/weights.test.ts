@@ -12,7 +12,10 @@ import { anyConfig, asModelConfig } from "./any-config.ts";
 
 const sizes = { vocabSize: 7, contextLength: 5, dModel: 4, nLayers: 2, nHeads: 2, dFf: 6 };
 const model = new Transformer(presets.gpt2(sizes), { seed: 1 });
-const tensors: ReadonlyMap<string, NamedArray> = toHuggingFace("gpt2", model.parameters());
+const tensors: ReadonlyMap<string, NamedArray> = toHuggingFace(
+  { type: "gpt2", config: model.config },
+  model.parameters(),
+);
 
 /** Reads the GPT-2 above from a file whose tensors have been changed. */
 function read(

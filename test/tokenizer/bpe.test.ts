@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TokenizerError } from "../../src/errors.ts";
-import { BPEModel, BPETokenizer } from "../../src/tokenizer/bpe.ts";
+import { BPETokenizer } from "../../src/tokenizer/bpe.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { tokenizerFromJSON } from "../../src/tokenizer/tokenizer-json.ts";
 import { dataPath, describeWithData } from "../data.ts";
@@ -141,33 +141,48 @@ describe("BPETokenizer", () => {
   });
 });
 
-describe("merging", () => {
-  it("by heap equals the textbook loop", () => {
-    const merges: [string, string][] = [
-      ["a", "b"],
-      ["b", "a"],
-      ["a", "a"],
-      ["ab", "ab"],
-      ["aa", "b"],
-      ["ab", "a"],
-      ["aab", "ab"],
-      ["b", "b"],
-    ];
-    const spellings = [..."abc", ...merges.map((merge) => merge.join(""))];
-    const vocab = new Map([...new Set(spellings)].map((spelling, id) => [spelling, id]));
-    const lengths = [...vocab.keys()].map((spelling) => spelling.length);
-    const model = new BPEModel({ vocab, merges }, false);
+describe("counting and limits", () => {
+  it("counts what encode gives, and stops at a limit", () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 33, maxLength: 120 }), (piece) => {
-        const tokens: number[] = [];
-        model.encode(piece, 0, tokens);
-        expect(tokens).toEqual(model.mergeSteps(piece).at(-1));
-        const spans: number[] = [];
-        model.encode(piece, 0, [], spans);
-        expect(tokens.map((_, i) => spans[2 * i + 1] - spans[2 * i])).toEqual(tokens.map((token) => lengths[token]));
+      fc.property(anyText, fc.nat(30), fc.boolean(), (text, limit, addSpecialTokens) => {
+        const options = { allowedSpecial: "all", addSpecialTokens } as const;
+        const count = trained.encode(text, options).length;
+        expect(trained.countTokens(text, options)).toBe(count);
+        expect(trained.isWithinLimit(text, limit, options)).toBe(count <= limit);
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("reads no further than the limit", () => {
+    const observed = BPETokenizer.train("abc abc", { vocabSize: 8, initialAlphabet: "observed" });
+    expect(observed.isWithinLimit("abc ".repeat(10) + "z", 5)).toBe(false); // z has no token
+    expect(() => observed.countTokens("abc z")).toThrow(/no token for "z"/);
+    expect(trained.countTokens("it was ".repeat(20_000))).toBe(trained.encode("it was ".repeat(20_000)).length);
+  });
+
+  it("refuses bad limits and texts", () => {
+    expect(() => trained.isWithinLimit("a", -1)).toThrow(/isWithinLimit: limit must be an integer >= 0/);
+    expect(() => trained.countTokens(5 as unknown as string)).toThrow("countTokens: text must be a string, got number");
+  });
+});
+
+describe("special tokens that are not allowed", () => {
+  const end = "<|endoftext|>";
+
+  it("are text by default, and refused where the caller says so", () => {
+    expect(trained.encode(`a${end}`, { disallowedSpecial: [] })).toEqual(trained.encode(`a${end}`));
+    const message = `encode: the text has the special token "${end}" at position 2, and it is not allowed`;
+    expect(() => trained.encode(`it${end}`, { disallowedSpecial: "all" })).toThrow(TokenizerError);
+    expect(() => trained.encode(`it${end}`, { disallowedSpecial: [end].values() })).toThrow(message);
+    expect(() => trained.countTokens(`it${end}`, { disallowedSpecial: "all" })).toThrow(/^countTokens: /);
+    expect(trained.encode("it", { disallowedSpecial: "all" })).toEqual(trained.encode("it"));
+  });
+
+  it("but not those that are allowed", () => {
+    for (const allowedSpecial of ["all", [end]] as const)
+      expect(trained.encode(end, { disallowedSpecial: "all", allowedSpecial })).toEqual([0]);
+    expect(trained.encode(end, { allowedSpecial: [end].values() })).toEqual([0]);
   });
 });
 

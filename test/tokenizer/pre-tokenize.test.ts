@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readPreTokenizer, splitGPT2 } from "../../src/tokenizer/pre-tokenize.ts";
+import { FormatError, TokenizerError } from "../../src/errors.ts";
+import { eachPiece, readPreTokenizer, splitGPT2 } from "../../src/tokenizer/pre-tokenize.ts";
+import { originalSpan } from "../../src/tokenizer/normalize.ts";
 import { dataPath, describeWithData } from "../data.ts";
 
 /** The published pattern, with the white space of its own engine. */
@@ -84,21 +86,113 @@ describeWithData("splitGPT2 on a corpus", () => {
   });
 });
 
+/** The pieces that a `pre_tokenizer` makes, and where they come from. */
+function pieces(json: object, text: string, first = true): [string, number, number][] {
+  const spans = Array.from({ length: 2 * text.length }, (_, i) => (i + 1) >> 1);
+  const result: [string, number, number][] = [];
+  eachPiece(readPreTokenizer(json).stages, { text, spans }, first, (whole, start, end, aligned) => {
+    result.push([whole.slice(start, end), ...originalSpan(aligned, start, end)]);
+  });
+  return result;
+}
+const words = (json: object, text: string, first?: boolean): string[] =>
+  pieces(json, text, first).map(([word]) => word);
+const sequence = (...pretokenizers: object[]): object => ({ type: "Sequence", pretokenizers });
+const split = (pattern: object, behavior: string, invert = false): object => ({
+  type: "Split",
+  pattern,
+  behavior,
+  invert,
+});
+
+const METASPACE = { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true };
+const NO_SPLIT = { type: "ByteLevel", add_prefix_space: false, use_regex: false };
+
 describe("readPreTokenizer", () => {
   it("does not split without use_regex", () => {
-    const { pieceEnd, byteLevel } = readPreTokenizer({ type: "ByteLevel", add_prefix_space: false, use_regex: false });
-    expect(byteLevel).toBe(true);
-    expect(pieceEnd("two words", 0)).toBe(9);
+    const { stages, byteLevel, spaceStartsPiece } = readPreTokenizer(NO_SPLIT);
+    expect([stages, byteLevel, spaceStartsPiece]).toEqual([[], true, false]);
+    expect(readPreTokenizer({ type: "ByteLevel", add_prefix_space: false }).spaceStartsPiece).toBe(true);
+    expect(words(NO_SPLIT, "two words")).toEqual(["two words"]);
+    expect(words(NO_SPLIT, "")).toEqual([]);
+  });
+
+  // What the Rust library gives for each of these.
+  it.each<[string, object, string, string[]]>([
+    ["a prefix space", { type: "ByteLevel" }, "Hello my", [" Hello", " my"]],
+    ["one prefix space", { type: "ByteLevel" }, " Hello", [" Hello"]],
+    ["digits", { type: "Digits", individual_digits: false }, "a12²b3", ["a", "12²", "b", "3"]],
+    ["single digits", { type: "Digits", individual_digits: true }, "a12", ["a", "1", "2"]],
+    ["punctuation", { type: "Punctuation" }, "a!?$b«", ["a", "!", "?", "$", "b", "«"]],
+    ["runs of punctuation", { type: "Punctuation", behavior: "Contiguous" }, "a!?b", ["a", "!?", "b"]],
+    ["words", { type: "Whitespace" }, "don't  x_1!?", ["don", "'", "t", "x_1", "!?"]],
+    ["white space", { type: "WhitespaceSplit" }, " a b!\n\u0085c\ufeff", ["a", "b!", "c\ufeff"]],
+    ["a delimiter", { type: "CharDelimiterSplit", delimiter: "." }, "a.b..c", ["a", "b", "c"]],
+    ["a string", split({ String: ".." }, "Removed"), "a..b.c", ["a", "b.c"]],
+    ["a pattern", split({ Regex: "\\d+" }, "MergedWithPrevious"), "a1b22c", ["a1", "b22", "c"]],
+    ["what is not a pattern", split({ Regex: "\\d+" }, "Removed", true), "a1b22c", ["1", "22"]],
+    ["Metaspace", METASPACE, "Hey  you", ["▁Hey", "▁", "▁you"]],
+    ["Metaspace with a mark in front", METASPACE, " Hey", ["▁Hey"]],
+    ["Metaspace without split", { ...METASPACE, split: false }, "a b", ["▁a▁b"]],
+    ["Metaspace of before 2024", { type: "Metaspace", replacement: "▁", add_prefix_space: false }, "a b", ["a", "▁b"]],
+    ["Metaspace word by word", sequence({ type: "WhitespaceSplit" }, METASPACE), "a b", ["▁a", "▁b"]],
+    [
+      "StarCoder",
+      sequence({ type: "Digits", individual_digits: true }, { type: "ByteLevel", add_prefix_space: false }),
+      "a 12",
+      ["a", " ", "1", "2"],
+    ],
+    [
+      "Falcon, which looks at bytes",
+      sequence(
+        { type: "Punctuation", behavior: "Contiguous" },
+        { type: "ByteLevel", add_prefix_space: false },
+        { type: "Digits", individual_digits: false },
+        split({ Regex: "[0-9][0-9][0-9]" }, "Isolated"),
+      ),
+      "é 12345!?b\u00f2",
+      ["Ã©", "Ġ", "123", "45", "!?", "bÃ", "²"],
+    ],
+  ])("%s", (_, json, text, expected) => {
+    expect(words(json, text)).toEqual(expected);
+  });
+
+  it("puts Metaspace's mark at the start of the input only, if asked to", () => {
+    const first = { ...METASPACE, prepend_scheme: "first" };
+    expect(words(first, "a b")).toEqual(["▁a", "▁b"]);
+    expect(words(first, "a b", false)).toEqual(["a", "▁b"]);
+    expect(words(sequence({ type: "Digits", individual_digits: true }, first), "1a")).toEqual(["▁1", "a"]);
+    expect(words(sequence({ type: "WhitespaceSplit" }, first), " a")).toEqual(["a"]);
+  });
+
+  it("knows where rewritten pieces come from", () => {
+    expect(pieces(METASPACE, "a bc")).toEqual([
+      ["▁a", 0, 1],
+      ["▁bc", 1, 4],
+    ]);
+    expect(pieces(sequence({ type: "WhitespaceSplit" }, METASPACE), "a bc")[1]).toEqual(["▁bc", 2, 4]);
+    expect(pieces(sequence({ type: "ByteLevel" }, { type: "Digits" }), "é1")).toEqual([
+      ["ĠÃ©", 0, 1],
+      ["1", 1, 2],
+    ]);
   });
 
   it("refuses by name what it does not know", () => {
-    expect(() => readPreTokenizer({ type: "Metaspace" })).toThrow(
-      /pre_tokenizer of type "Metaspace" is not supported; supported: ByteLevel/,
+    expect(() => readPreTokenizer({ type: "BertPreTokenizer" })).toThrow(
+      /pre_tokenizer of type "BertPreTokenizer" is not supported; supported: ByteLevel, Split/,
     );
-    expect(() => readPreTokenizer({ type: "ByteLevel", add_prefix_space: true })).toThrow(
-      /add_prefix_space true is not supported/,
+    expect(() => readPreTokenizer(sequence(METASPACE, { type: "toString" }))).toThrow(
+      /pretokenizers\[1\] of type "toString"/,
     );
-    expect(() => readPreTokenizer({ type: "ByteLevel" })).toThrow(/add_prefix_space/);
+    expect(() => readPreTokenizer(split({ Regex: "(?<=a)b" }, "Removed"))).toThrow(TokenizerError);
+    expect(() => readPreTokenizer(split({ Regex: "a" }, "removed"))).toThrow(
+      /behavior must be one of Removed, .*got "removed"/,
+    );
+    expect(() => readPreTokenizer({ ...METASPACE, prepend_scheme: "last" })).toThrow(
+      /prepend_scheme must be always, first, never/,
+    );
+    expect(() => readPreTokenizer({ ...METASPACE, replacement: "__" })).toThrow(FormatError);
+    expect(() => readPreTokenizer({ type: "Sequence" })).toThrow(/pretokenizers must be an array/);
     expect(() => readPreTokenizer("ByteLevel")).toThrow(/pre_tokenizer must be an object, got "ByteLevel"/);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, FormatError, TokenizerError } from "../../src/errors.ts";
+import { ConfigError, FormatError } from "../../src/errors.ts";
 import { BPETokenizer } from "../../src/tokenizer/bpe.ts";
 import { readNormalizer } from "../../src/tokenizer/normalize.ts";
 import {
@@ -82,6 +82,37 @@ describe("AddedTokens", () => {
     expect(split([added("<m>", 1, { rstrip: true })], "a <m> \n<m>b")).toEqual(["a ", 1, 1, "b"]);
   });
 
+  // What the Rust library gives for each of these.
+  it("matches single words only where they stand alone", () => {
+    const word = added("ab", 1, { singleWord: true });
+    expect(split([word], "ab cab ab_ab ab")).toEqual([1, " cab ab_ab ", 1]);
+    expect(split([word], "éab-ab!ab𝕳")).toEqual(["éab-", 1, "!ab𝕳"]);
+    expect(split([word], "𝕳ab🙂ab")).toEqual(["𝕳ab🙂", 1]);
+    expect(split([word, added("b", 2)], "xab")).toEqual(["xab"]); // the discarded match is passed over
+  });
+
+  it("goes on behind a match, not behind the white space that it takes in", () => {
+    expect(split([added("<m>", 1, { rstrip: true }), added(" x", 2)], "<m> xy")).toEqual([1, 2, "y"]);
+  });
+
+  it("takes the special one of two that normalizing makes equal, or else the first", () => {
+    const folding = readNormalizer({ type: "Lowercase" });
+    const ids = (list: AddedToken[]): number[] =>
+      new AddedTokens(list, folding)
+        .matcher("all", true)
+        .split("a")
+        .map(({ token }) => token);
+    const first = added("A", 1, { normalized: true });
+    expect(ids([first, added("a", 2, { normalized: true })])).toEqual([1]);
+    expect(ids([first, added("a", 2, { normalized: true, special: true })])).toEqual([2]);
+  });
+
+  it("is linear, also with thousands of tokens", () => {
+    const list = Array.from({ length: 5000 }, (_, i) => added(`<|${i}|>`, i));
+    expect(split(list, "<|".repeat(300_000) + "7|>")).toEqual(["<|".repeat(299_999), 7]);
+    expect(split([...list, added(" ".repeat(31), 6000)], " ".repeat(310_000))).toHaveLength(10_000);
+  });
+
   it("looks for normalized tokens in normalized text", () => {
     const tokens = new AddedTokens(
       [added(" x", 1, { normalized: true })],
@@ -114,14 +145,14 @@ describe("AddedTokens", () => {
 
   it("reads and writes its part of tokenizer.json", () => {
     const json = [
-      { id: 3, content: "<s>", single_word: false, lstrip: false, rstrip: true, normalized: false, special: true },
+      { id: 3, content: "<s>", single_word: true, lstrip: false, rstrip: true, normalized: false, special: true },
     ];
     expect(writeAddedTokens(readAddedTokens(json))).toEqual(json);
     expect(readAddedTokens(undefined)).toEqual([]);
   });
 
   it("refuses malformed and unsupported entries", () => {
-    expect(() => readAddedTokens([{ id: 1, content: "a", single_word: true }])).toThrow(TokenizerError);
+    expect(() => readAddedTokens([{ id: 1, content: "a".repeat(1001) }])).toThrow(/1001 characters, at most 1000/);
     expect(() =>
       readAddedTokens([
         { id: 1, content: "a" },

@@ -12,23 +12,7 @@ interface Parity {
   encodings: Record<string, { ids: number[][]; decoded?: string[] }>;
 }
 
-/** GPT-2's two vocabulary files as one tokenizer.json. */
-function gpt2JSON(): object {
-  const vocab: unknown = JSON.parse(readFileSync(dataPath("tokenizers/gpt2/encoder.json"), "utf8"));
-  const [, ...lines] = readFileSync(dataPath("tokenizers/gpt2/vocab.bpe"), "utf8").trimEnd().split("\n");
-  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-  return {
-    added_tokens: [{ id: 50256, content: "<|endoftext|>", special: true, normalized: false }],
-    pre_tokenizer: byteLevel,
-    decoder: byteLevel,
-    model: { type: "BPE", vocab, merges: lines },
-  };
-}
-
-const read =
-  (path: string): (() => object | string) =>
-  () =>
-    readFileSync(dataPath(path), "utf8");
+const read = (path: string): string => readFileSync(dataPath("tokenizers", path), "utf8");
 
 describeWithData("parity with the reference tokenizers", () => {
   let parity: Parity;
@@ -36,16 +20,19 @@ describeWithData("parity with the reference tokenizers", () => {
     parity = JSON.parse(readFileSync(dataPath("tokenizers/parity.json"), "utf8")) as Parity;
   });
 
-  describe.each<[string, () => object | string, "all" | undefined]>([
-    ["gpt2", gpt2JSON, undefined],
-    ["stories260K", read("stories260K/tokenizer.json"), "all"],
-    ["codegen", read("tokenizers/codegen/tokenizer.json"), "all"],
-    ["phi3", read("tokenizers/phi3/tokenizer.json"), "all"],
-    ["whisper", read("tokenizers/whisper/tokenizer.json"), "all"],
-  ])("%s", (name, content, allowedSpecial) => {
+  describe.each<[string, () => Tokenizer, "all" | undefined]>([
+    ["gpt2", () => BPETokenizer.fromGPT2(read("gpt2/encoder.json"), read("gpt2/vocab.bpe")), undefined],
+    ["cl100k_base", () => BPETokenizer.fromTiktoken(read("tiktoken/cl100k_base.tiktoken"), "cl100k_base"), undefined],
+    ["o200k_base", () => BPETokenizer.fromTiktoken(read("tiktoken/o200k_base.tiktoken"), "o200k_base"), undefined],
+    ["stories260K", () => tokenizerFromJSON(read("../stories260K/tokenizer.json")), "all"],
+    ["codegen", () => tokenizerFromJSON(read("codegen/tokenizer.json")), "all"],
+    ["phi3", () => tokenizerFromJSON(read("phi3/tokenizer.json")), "all"],
+    ["whisper", () => tokenizerFromJSON(read("whisper/tokenizer.json")), "all"],
+    ["qwen3", () => tokenizerFromJSON(read("qwen3/tokenizer.json")), "all"],
+  ])("%s", (name, make, allowedSpecial) => {
     let tokenizer: Tokenizer;
     beforeAll(() => {
-      tokenizer = tokenizerFromJSON(content());
+      tokenizer = make();
     });
 
     it("gives the same ids", () => {
@@ -79,9 +66,19 @@ describeWithData("parity with the reference tokenizers", () => {
       }
     });
 
+    it("gives the same ids to a text that comes in chunks", () => {
+      for (const [i, text] of parity.texts.entries()) {
+        const chunks = Array.from({ length: Math.ceil(text.length / 5) }, (_, at) => text.slice(5 * at, 5 * at + 5));
+        const tokens = [...tokenizer.encodeChunks(chunks, { allowedSpecial })].flat();
+        expect(tokens, JSON.stringify(text)).toEqual(parity.encodings[name].ids[i]);
+        expect(tokenizer.countTokens(text, { allowedSpecial })).toBe(tokens.length);
+      }
+    });
+
     it("writes what it has read", () => {
-      const again = tokenizerFromJSON(tokenizer.toJSON());
-      expect(again.toJSON()).toEqual(tokenizer.toJSON());
+      const json = JSON.stringify(tokenizer);
+      const again = tokenizerFromJSON(json);
+      expect(JSON.stringify(again) === json).toBe(true); // without printing megabytes
       expect(again.encode(parity.texts.join("\n"))).toEqual(tokenizer.encode(parity.texts.join("\n")));
     });
   });
@@ -130,7 +127,6 @@ describeWithData("stories260K", () => {
   });
 });
 
-const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, use_regex: true };
 /** A small well-formed file of characters, changed in places. */
 function json(changes: Record<string, unknown> = {}, model: Record<string, unknown> = {}): object {
   return {
@@ -272,7 +268,7 @@ describe("tokenizerFromJSON", () => {
     [
       "a merge of numbers",
       json({}, { merges: [[1, 2]] }),
-      /model.merges\[0\] must be a string that is not empty, got 1/,
+      /model.merges\[0\] must be "a b" or \["a", "b"\], got \[1,2\]/,
     ],
     [
       "an unknown token that is not there",
@@ -313,13 +309,9 @@ describe("tokenizerFromJSON", () => {
 
   it.each<[string, object, RegExp]>([
     ["a model", json({}, { type: "Unigram" }), /model of type "Unigram" is not supported; supported: BPE/],
-    ["a normalizer", json({ normalizer: { type: "NFKC" } }), /normalizer of type "NFKC"/],
-    ["a pre-tokenizer", json({ pre_tokenizer: { type: "Sequence" } }), /pre_tokenizer of type "Sequence"/],
-    [
-      "a post-processor",
-      json({ post_processor: { type: "BertProcessing" } }),
-      /post_processor of type "BertProcessing"/,
-    ],
+    ["a normalizer", json({ normalizer: { type: "Foreign" } }), /normalizer of type "Foreign"/],
+    ["a pre-tokenizer", json({ pre_tokenizer: { type: "Foreign" } }), /pre_tokenizer of type "Foreign"/],
+    ["a post-processor", json({ post_processor: { type: "Foreign" } }), /post_processor of type "Foreign"/],
     ["a template of two texts", template([{ Sequence: { id: "B" } }]), /single\[0\].Sequence "B"/],
     ["a template of no text", template([]), /single without Sequence/],
     ["a decoder", json({ decoder: { type: "WordPiece" } }), /decoder of type "WordPiece"/],
@@ -330,7 +322,6 @@ describe("tokenizerFromJSON", () => {
       decoders({ type: "Fuse" }, { type: "ByteFallback" }),
       /decoders\[1\] of type "ByteFallback"/,
     ],
-    ["decoders without Fuse", decoders({ type: "ByteFallback" }), /without "Fuse"/],
     [
       "a strip at the end",
       decoders({ type: "Fuse" }, { type: "Strip", content: " ", start: 0, stop: 1 }),
@@ -338,13 +329,6 @@ describe("tokenizerFromJSON", () => {
     ],
     ["dropout", json({}, { dropout: 0.1 }), /model.dropout 0.1/],
     ["a suffix", json({}, { end_of_word_suffix: "</w>" }), /model.end_of_word_suffix "<\/w>"/],
-    ["ignored merges", json({}, { ignore_merges: true }), /model.ignore_merges true/],
-    [
-      "whole words",
-      json({ added_tokens: [{ id: 4, content: "x", single_word: true }] }),
-      /added_tokens\[0\].single_word true/,
-    ],
-    ["an added space", json({ pre_tokenizer: { ...BYTE_LEVEL, add_prefix_space: true } }), /add_prefix_space true/],
   ])("refuses by name: %s", (_, content, message) => {
     expect(() => tokenizerFromJSON(content)).toThrow(TokenizerError);
     expect(() => tokenizerFromJSON(content)).toThrow(message);

@@ -1,7 +1,7 @@
 /** Ten steps of AdamW on two small models go as they went in PyTorch. */
 import { beforeAll, expect, it } from "vitest";
+import type { Family } from "../../src/formats/architectures/table.ts";
 import { toHuggingFace } from "../../src/formats/names.ts";
-import type { Family } from "../../src/formats/names.ts";
 import { loadModel } from "../../src/load.ts";
 import type { Transformer } from "../../src/model/transformer.ts";
 import { crossEntropy } from "../../src/ops/cross-entropy.ts";
@@ -76,7 +76,7 @@ for (const [folder, family] of families) {
       });
 
       it("end at PyTorch's parameters", () => {
-        const parameters = toHuggingFace(family, model.parameters());
+        const parameters = toHuggingFace({ type: family, config: model.config }, model.parameters());
         const names = [...golden.keys()].filter((name) => name.startsWith("after10/"));
         expect(names).toHaveLength(4);
         for (const name of names) {

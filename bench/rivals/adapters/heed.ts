@@ -2,7 +2,7 @@
 import { ConfigError, backend, matmul, noGrad, scope } from "heed";
 import packageJSON from "../../../package.json" with { type: "json" };
 import { uniformTensor } from "../../seeded.ts";
-import { argmax, sampleElements } from "../adapter.ts";
+import { argmax, sampleElements, unsupported } from "../adapter.ts";
 import type { Adapter, DecodeWork, MatmulWork, PrefillWork, Prepared, SideOptions, Work } from "../adapter.ts";
 import { makeDecoder } from "../files/decoder.ts";
 import { prepareHeedTraining } from "./heed-training.ts";
@@ -61,6 +61,8 @@ async function prepare(work: Work): Promise<Prepared> {
       return prepareDecode(work);
     case "training":
       return prepareHeedTraining(work);
+    default:
+      return unsupported("heed", work);
   }
 }
 
