@@ -9,7 +9,7 @@ import { byteTokenName } from "./decode.ts";
 import { malformed } from "./json.ts";
 import { Merger } from "./merge.ts";
 import { PairMap } from "./pair-map.ts";
-import type { Model } from "./pipeline.ts";
+import type { Model, ModelJSON } from "./pipeline.ts";
 import type { PieceEnd } from "./pre-tokenize.ts";
 import type { Merge } from "./train.ts";
 import type { TokenList } from "./token-list.ts";
@@ -153,7 +153,7 @@ export class BPEModel implements Model {
     return Array.from({ length: pairs.length / 2 }, (_, i) => [spelling(pairs[2 * i]), spelling(pairs[2 * i + 1])]);
   }
 
-  toJSON(): object {
+  toJSON(): ModelJSON {
     const { unkToken, fuseUnk, byteFallback, ignoreMerges } = this.#parts;
     const merges = this.merges();
     // "a b" is what every version of the format reads; it cannot express a spelling that has a space itself.
@@ -173,31 +173,41 @@ export class BPEModel implements Model {
   }
 
   /**
-   * A token can only come about from the two halves that are left when its own bytes are merged alone: before these
-   * join, nothing has crossed its borders, so the steps inside have been the same.
+   * Where ids are ranks, a token can only come about from the two halves that are left when its own bytes are merged alone:
+   * before these join, nothing has crossed its borders, so the steps inside have been the same. Ranks of SentencePiece may be equal,
+   * and then the place decides, not the token: there every split of a token into two is a merge, as Hugging Face converts them.
    */
   #impliedMerges(): number[] {
     const { vocabulary } = this;
-    const ids = Array.from({ length: vocabulary.size }, (_, id) => id);
+    const { bytes } = vocabulary;
     const { ranks } = this.#parts;
+    const ids = Array.from({ length: vocabulary.size }, (_, id) => id);
+    if (ranks === undefined && vocabulary.byteLevel) return ids.flatMap((id) => this.#lastMerge(id));
     if (ranks) ids.sort((a, b) => ranks[a] - ranks[b] || a - b);
-    const merger = this.#merger;
     return ids.flatMap((id) => {
-      const end = vocabulary.end(id);
-      let count = 0;
-      merger.reserve(end - vocabulary.start(id));
-      for (let from = vocabulary.start(id), to = from; from < end; from = to) {
-        to = vocabulary.byteLevel ? from + 1 : from + characterBytes(vocabulary.bytes[from]);
-        const symbol = vocabulary.find(vocabulary.bytes, from, to);
-        if (symbol < 0) return [];
-        merger.ids[count++] = symbol;
+      const [start, end] = [vocabulary.start(id), vocabulary.end(id)];
+      const splits: number[] = [];
+      for (let at = start + 1; at < end; at++) {
+        const left = vocabulary.find(bytes, start, at);
+        const right = left < 0 ? -1 : vocabulary.find(bytes, at, end);
+        if (right >= 0) splits.push(left, right);
       }
-      merger.merge(count, 2);
-      const [left, right] = [merger.ids[0], merger.ids[merger.next[0]]];
-      return count > 1 && merger.next[merger.next[0]] === count && vocabulary.findPair(left, right) === id
-        ? [left, right]
-        : [];
+      return splits;
     });
+  }
+
+  /** The last merge of a byte-level token's bytes alone, or nothing if they do not become the token. */
+  #lastMerge(id: number): number[] {
+    const { vocabulary } = this;
+    const merger = this.#merger;
+    const [start, end] = [vocabulary.start(id), vocabulary.end(id)];
+    merger.reserve(end - start);
+    for (let i = start; i < end; i++) merger.ids[i - start] = this.#byteIds[vocabulary.bytes[i]];
+    merger.merge(end - start, 2);
+    const [left, right] = [merger.ids[0], merger.ids[merger.next[0]]];
+    return end - start > 1 && merger.next[merger.next[0]] === end - start && vocabulary.findPair(left, right) === id
+      ? [left, right]
+      : [];
   }
 
   #encode(text: string, start: number, end: number, at: number, tokens: TokenList, spans?: number[]): void {

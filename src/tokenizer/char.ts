@@ -6,7 +6,7 @@ import { ConfigError, checkOptions } from "../errors.ts";
 import { unknownCharacter } from "./bpe-model.ts";
 import { FUSE_DECODER } from "./decode.ts";
 import { Normalizer } from "./normalize.ts";
-import { type Model, Pipeline } from "./pipeline.ts";
+import { type Model, type ModelJSON, Pipeline } from "./pipeline.ts";
 import { type AddedToken, specialToken } from "./special.ts";
 import type { TokenizerRoles } from "./tokenizer.ts";
 import type { TokenList } from "./token-list.ts";
@@ -39,7 +39,7 @@ class CharModel implements Model {
   }
 
   /** In the format's terms: BPE without merges, which leaves every character alone. */
-  toJSON(): object {
+  toJSON(): ModelJSON {
     return {
       type: "BPE",
       dropout: null,

@@ -37,7 +37,12 @@ export interface Model {
   /** How a piece may be cut further without changing its tokens, if the model knows a way. */
   wordEnd?(): PieceEnd | undefined;
   /** The `model` of a `tokenizer.json`. */
-  toJSON(): object;
+  toJSON(): ModelJSON;
+}
+
+/** The `model` of a `tokenizer.json`: its type and settings beside the vocabulary. */
+export interface ModelJSON extends Readonly<Record<string, unknown>> {
+  readonly vocab: Readonly<Record<string, number>>;
 }
 
 /** What a tokenizer is made of. */
@@ -199,7 +204,7 @@ export class Pipeline implements Tokenizer {
       padding: null,
       added_tokens: writeAddedTokens(addedTokens),
       ...stages,
-      model: model.toJSON(),
+      model: placeAdded(model.toJSON(), addedTokens),
     };
   }
 
@@ -377,4 +382,18 @@ function checkAdded(vocabulary: Vocabulary, addedTokens: readonly AddedToken[]):
     }
     if (earlier === undefined && vocabulary.has(id)) throw duplicate(id, vocabulary.spelling(id) as string, content);
   }
+}
+
+/**
+ * The Rust library gives added tokens that the model does not have the next free ids, whatever their ids in the file. So where
+ * they stand elsewhere (in holes of the vocabulary, as tiktoken's do) the model must list them too.
+ */
+function placeAdded(model: ModelJSON, added: readonly AddedToken[]): object {
+  const missing = added.filter(({ content }) => !Object.hasOwn(model.vocab, content)).sort((a, b) => a.id - b.id);
+  const free = Object.keys(model.vocab).length;
+  if (missing.every(({ id }, i) => id === free + i)) return model;
+  return {
+    ...model,
+    vocab: { ...model.vocab, ...Object.fromEntries(missing.map(({ content, id }) => [content, id])) },
+  };
 }
