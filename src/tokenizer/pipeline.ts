@@ -392,8 +392,6 @@ function placeAdded(model: ModelJSON, added: readonly AddedToken[]): object {
   const missing = added.filter(({ content }) => !Object.hasOwn(model.vocab, content)).sort((a, b) => a.id - b.id);
   const free = Object.keys(model.vocab).length;
   if (missing.every(({ id }, i) => id === free + i)) return model;
-  return {
-    ...model,
-    vocab: { ...model.vocab, ...Object.fromEntries(missing.map(({ content, id }) => [content, id])) },
-  };
+  const vocab = [...Object.entries(model.vocab), ...missing.map(({ content, id }): [string, number] => [content, id])];
+  return { ...model, vocab: Object.fromEntries(vocab.sort((a, b) => a[1] - b[1])) };
 }
