@@ -41,7 +41,8 @@ export interface LoadOptions {
 
 /**
  * Loads a model from a folder in the form of Hugging Face (config.json, model.safetensors, and where there are ones
- * tokenizer.json with tokenizer_config.json and chat_template.jinja, and generation_config.json), or from the same files in memory. Families: GPT-2, Llama, heed's own.
+ * tokenizer.json with tokenizer_config.json and chat_template.jinja, and generation_config.json), or from the same files in memory. The families that it
+ * knows are those of formats/architectures, and heed's own.
  *
  * ```ts
  * const lm = await loadModel("./SmolLM2-135M", { contextLength: 1024 });

@@ -62,7 +62,7 @@ export class BPEModel implements Model {
    */
   constructor(parts: BPEModelParts, byteLevel: boolean) {
     const { vocab, merges, ranks, unkToken } = parts;
-    const vocabulary = vocab instanceof Vocabulary ? vocab : Vocabulary.from(vocab, byteLevel);
+    const vocabulary = vocab instanceof Vocabulary ? vocab : Vocabulary.from(vocab, byteLevel, merges?.length);
     this.vocabulary = vocabulary;
     this.#parts = parts;
     this.#unkId = unkToken === undefined ? -1 : (vocabulary.idOf(unkToken) ?? -1);
@@ -82,7 +82,7 @@ export class BPEModel implements Model {
     const pairs = new PairMap(merges.length);
     const made = new Int32Array(merges.length);
     this.#listed = new Int32Array(2 * merges.length);
-    for (let rank = 0; rank < merges.length; rank++) {
+    for (let rank = 0, joined = 0; rank < merges.length; rank++) {
       const [left, right] = readMerge(merges[rank], rank);
       const idOf = (spelling: string): number => {
         const id = vocabulary.idOf(spelling);
@@ -93,7 +93,9 @@ export class BPEModel implements Model {
       const leftId = (this.#listed[2 * rank] = idOf(left));
       const rightId = (this.#listed[2 * rank + 1] = idOf(right));
       pairs.set(leftId, rightId, rank);
-      made[rank] = idOf(left + right);
+      // Files list merges in the order of the ids that they make, and a right guess saves a search.
+      joined = vocabulary.isPair(joined + 1, leftId, rightId) ? joined + 1 : idOf(left + right);
+      made[rank] = joined;
     }
     this.#merger = new Merger({ vocabulary, pairs, made });
   }
@@ -301,8 +303,9 @@ function characterBytes(lead: number): number {
 
 /** A merge is written "a b", or ["a", "b"] in files since 2024. */
 function readMerge(item: unknown, rank: number): Merge {
-  const pair: unknown = typeof item === "string" ? item.split(" ") : item;
-  if (Array.isArray(pair) && pair.length === 2 && pair.every((half) => typeof half === "string" && half !== ""))
+  const space = typeof item === "string" ? item.indexOf(" ") : -1;
+  const pair: unknown = space < 0 ? item : [(item as string).slice(0, space), (item as string).slice(space + 1)];
+  if (Array.isArray(pair) && pair.length === 2 && pair.every((half) => typeof half === "string" && half !== "" && (space < 0 || !half.includes(" "))))
     return pair as unknown as Merge;
   throw malformed(`model.merges[${rank}]`, `"a b" or ["a", "b"]`, item);
 }

@@ -17,17 +17,18 @@ function isPrintable(byte: number): boolean {
 }
 
 /** The byte that each character stands for, indexed by code unit; other characters have none. */
-let byteOfSymbol: number[] | undefined;
+let byteOfSymbol: Int16Array | undefined;
 
 /** Writes the bytes that a byte-level spelling stands for into `to` at `at`; returns where they end, or -1 if a character stands for no byte. */
 export function writeSymbols(symbols: string, to: Uint8Array, at: number): number {
   if (byteOfSymbol === undefined) {
-    byteOfSymbol = [];
+    byteOfSymbol = new Int16Array(0x144).fill(-1);
     for (const [byte, symbol] of byteSymbols.entries()) byteOfSymbol[symbol.charCodeAt(0)] = byte;
   }
   for (let i = 0; i < symbols.length; i++) {
-    const byte = byteOfSymbol[symbols.charCodeAt(i)];
-    if (byte === undefined) return -1;
+    const unit = symbols.charCodeAt(i);
+    const byte = unit < 0x144 ? byteOfSymbol[unit] : -1;
+    if (byte < 0) return -1;
     to[at++] = byte;
   }
   return at;

@@ -54,10 +54,10 @@ export class Vocabulary {
     this.#slots = new Int32Array(capacity * 2);
   }
 
-  /** Reads a map, or the parsed JSON of one, whose ids are checked. */
-  static from(vocab: Vocab, byteLevel: boolean): Vocabulary {
+  /** Reads a map, or the parsed JSON of one, whose ids are checked. `expected` is about the number of entries. */
+  static from(vocab: Vocab, byteLevel: boolean, expected: number = 0): Vocabulary {
     const isMap = vocab instanceof Map;
-    const read = new Vocabulary(byteLevel, isMap ? vocab.size : 1 << 10);
+    const read = new Vocabulary(byteLevel, isMap ? vocab.size : expected);
     if (isMap) for (const [spelling, id] of vocab as ReadonlyMap<string, number>) read.add(spelling, id);
     else for (const spelling in vocab) read.add(spelling, (vocab as Readonly<Record<string, number>>)[spelling]);
     return read;
@@ -142,13 +142,24 @@ export class Vocabulary {
     return this.#slots[this.#slot(this.hash(bytes, start, end), bytes, start, end) + 1] - 1;
   }
 
+  /** Whether the bytes of a token are those of `left` and then those of `right`. */
+  isPair(id: number, left: number, right: number): boolean {
+    const entries = this.#entries;
+    const start = entries[3 * id + 1];
+    const [leftStart, rightStart] = [entries[3 * left + 1], entries[3 * right + 1]];
+    const leftLength = entries[3 * left + 2] - leftStart;
+    const rightLength = entries[3 * right + 2] - rightStart;
+    return (
+      entries[3 * id + 2] - start === leftLength + rightLength &&
+      this.#equal(start, this.bytes, leftStart, leftLength) &&
+      this.#equal(start + leftLength, this.bytes, rightStart, rightLength)
+    );
+  }
+
   /** The token whose bytes are those of `left` and then those of `right`, or -1. */
   findPair(left: number, right: number): number {
     const entries = this.#entries;
-    const leftStart = entries[3 * left + 1];
-    const rightStart = entries[3 * right + 1];
-    const leftLength = entries[3 * left + 2] - leftStart;
-    const rightLength = entries[3 * right + 2] - rightStart;
+    const rightLength = entries[3 * right + 2] - entries[3 * right + 1];
     const powers = this.#powers;
     while (powers.length <= rightLength) powers.push(Math.imul(powers[powers.length - 1], FACTOR));
     const hash = (Math.imul(entries[3 * left], powers[rightLength]) + entries[3 * right]) | 0;
@@ -160,13 +171,7 @@ export class Vocabulary {
     ) {
       if (slots[2 * slot] !== hash) continue;
       const id = slots[2 * slot + 1] - 1;
-      const start = entries[3 * id + 1];
-      if (
-        entries[3 * id + 2] - start === leftLength + rightLength &&
-        this.#equal(start, this.bytes, leftStart, leftLength) &&
-        this.#equal(start + leftLength, this.bytes, rightStart, rightLength)
-      )
-        return id;
+      if (this.isPair(id, left, right)) return id;
     }
     return -1;
   }

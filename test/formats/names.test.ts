@@ -141,7 +141,10 @@ describe("fromHuggingFace", () => {
         const parameters = new Transformer(config, { seed }).parameters();
         const back = fromHuggingFace({ type, config }, toHuggingFace({ type, config }, parameters));
         expect([...back.keys()].sort()).toEqual([...parameters.keys()].sort());
-        for (const [name, { shape, data }] of parameters) expect(back.get(name)).toEqual({ shape, data });
+        for (const [name, { shape, data }] of parameters) {
+          const found = back.get(name) as NamedArray;
+          expect([found.shape, found.data]).toEqual([shape, data]);
+        }
         const norms = new Map([...parameters].filter(([name]) => name.includes("norm")));
         expect(contents(fromHuggingFace({ type, config }, toHuggingFace({ type, config }, norms)))).toEqual(
           contents(norms),
@@ -171,6 +174,21 @@ describe("fromHuggingFace", () => {
       "blocks.11.norm1.weight",
     ]);
     expect(names("llama", "model.layers.0.self_attn.rotary_emb.inv_freq")).toEqual([]);
+  });
+
+  it("finds a text model within one that has eyes", () => {
+    const config = resolveConfig(presets.llama({ ...sizes, tieEmbeddings: true }));
+    const theirs = [
+      "language_model.model.embed_tokens.weight",
+      "model.language_model.layers.0.pre_feedforward_layernorm.weight",
+      "vision_tower.encoder.layers.0.weight",
+      "multi_modal_projector.mm_input_projection_weight",
+    ];
+    const found = fromHuggingFace(
+      { type: "gemma3_text", config },
+      new Map(theirs.map((name) => [name, counted([2, 2])])),
+    );
+    expect([...found.keys()]).toEqual(["tokenEmbedding.weight", "blocks.0.norm2.weight"]);
   });
 
   it("refuses tensors that the family does not have or that do not split", () => {
