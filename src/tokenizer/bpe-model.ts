@@ -305,7 +305,11 @@ function characterBytes(lead: number): number {
 function readMerge(item: unknown, rank: number): Merge {
   const space = typeof item === "string" ? item.indexOf(" ") : -1;
   const pair: unknown = space < 0 ? item : [(item as string).slice(0, space), (item as string).slice(space + 1)];
-  if (Array.isArray(pair) && pair.length === 2 && pair.every((half) => typeof half === "string" && half !== "" && (space < 0 || !half.includes(" "))))
+  if (
+    Array.isArray(pair) &&
+    pair.length === 2 &&
+    pair.every((half) => typeof half === "string" && half !== "" && (space < 0 || !half.includes(" ")))
+  )
     return pair as unknown as Merge;
   throw malformed(`model.merges[${rank}]`, `"a b" or ["a", "b"]`, item);
 }

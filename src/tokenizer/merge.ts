@@ -27,6 +27,8 @@ const NEVER = 0x7fffffff;
 const SHIFT = 5;
 /** Arrays for more symbols than this are given back after use. */
 const KEPT = 1 << 16;
+/** Pairs whose rank is remembered; a vocabulary's table is too large for the processor's caches, and asking it takes ten times as long. */
+const MEMO = 1 << 14;
 
 /** Merges one list of symbols after the other. */
 export class Merger {
@@ -37,6 +39,7 @@ export class Merger {
   next: Int32Array = new Int32Array(0);
   #previous: Int32Array = new Int32Array(0);
   #tree: Int32Array[] = []; // ranks of the pairs, minima of 32 of them, minima of 32 of these …
+  readonly #memo: Int32Array = new Int32Array(4 * MEMO).fill(-1); // [left, right, rank] in steps of four
 
   /** Says which pairs join. */
   constructor(rules: MergeRules) {
@@ -90,8 +93,18 @@ export class Merger {
   }
 
   #rank(left: number, right: number): number {
-    const { pairs, vocabulary, ranks } = this.#rules;
     if (left < 0 || right < 0) return NEVER;
+    const memo = this.#memo;
+    const hash = Math.imul(left, 0x9e3779b1) + Math.imul(right, 0x85ebca6b);
+    const at = 4 * ((hash ^ (hash >>> 15)) & (MEMO - 1));
+    if (memo[at] === left && memo[at + 1] === right) return memo[at + 2];
+    memo[at] = left;
+    memo[at + 1] = right;
+    return (memo[at + 2] = this.#search(left, right));
+  }
+
+  #search(left: number, right: number): number {
+    const { pairs, vocabulary, ranks } = this.#rules;
     const rank = pairs ? pairs.get(left, right) : vocabulary.findPair(left, right);
     if (rank < 0) return NEVER;
     return ranks ? ranks[rank] : rank;

@@ -6,6 +6,9 @@ import { TokenizerError } from "../errors.ts";
 import type { Decoder } from "./decode.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
+/** Bytes of a token that are copied as two numbers. */
+const HEAD = 8;
+
 /** The bytes of tokens. */
 export class TokenTexts {
   readonly #vocabulary: Vocabulary;
@@ -16,6 +19,8 @@ export class TokenTexts {
   #used = 1;
   #starts: Int32Array = new Int32Array(0);
   #ends: Int32Array = new Int32Array(0); // 0 where not yet looked up
+  /** The first eight bytes of each token as two numbers: most tokens have no more, and two writes take less than a loop. */
+  #heads: Int32Array = new Int32Array(0);
 
   /** `added` has the strings of added tokens, which are plain text even where the vocabulary spells bytes. */
   constructor(vocabulary: Vocabulary, added: ReadonlyMap<number, string>, decoder: Decoder, vocabSize: number) {
@@ -39,6 +44,7 @@ export class TokenTexts {
   /** The bytes of a list of tokens, without those in `skipped`. */
   join(tokens: Iterable<number>, skipped: ReadonlySet<number> | undefined): Uint8Array {
     let joined = new Uint8Array(1 << 10);
+    let view = new DataView(joined.buffer);
     let size = 0;
     let index = 0;
     let first = this.#decoder.firstBytes !== undefined;
@@ -50,20 +56,24 @@ export class TokenTexts {
       }
       index++;
       if (skipped?.has(token)) continue;
-      let from = this.#starts[token];
-      if (size + end - from > joined.length) {
-        const grown = new Uint8Array(2 * (size + end - from));
+      const from = this.#starts[token];
+      if (size + end - from + HEAD > joined.length) {
+        const grown = new Uint8Array(2 * (size + end - from + HEAD));
         grown.set(joined);
         joined = grown;
+        view = new DataView(joined.buffer);
       }
-      let bytes = this.#bytes;
       if (first) {
         first = false;
-        bytes = this.bytes(token, "decode", index, true);
-        from = 0;
-        end = bytes.length; // what is taken off the front only makes it shorter
+        const bytes = this.bytes(token, "decode", index, true);
+        joined.set(bytes); // what is taken off the front only makes it shorter
+        size = bytes.length;
+        continue;
       }
-      while (from < end) joined[size++] = bytes[from++];
+      view.setInt32(size, this.#heads[2 * token], true);
+      view.setInt32(size + 4, this.#heads[2 * token + 1], true);
+      for (let i = from + HEAD; i < end; i++) joined[size + i - from] = this.#bytes[i];
+      size += end - from;
     }
     return joined.subarray(0, size);
   }
@@ -72,6 +82,7 @@ export class TokenTexts {
     if (this.#ends.length === 0) {
       this.#starts = new Int32Array(this.#vocabSize);
       this.#ends = new Int32Array(this.#vocabSize);
+      this.#heads = new Int32Array(2 * this.#vocabSize);
     }
     const known = typeof token === "number" && this.#ends[token] > 0;
     if (known) return;
@@ -95,6 +106,7 @@ export class TokenTexts {
     this.#starts[token] = this.#used;
     this.#used += bytes.length;
     this.#ends[token] = this.#used;
+    new Uint8Array(this.#heads.buffer, 8 * token, HEAD).set(bytes.subarray(0, HEAD));
   }
 
   #spelling(token: number): string | undefined {

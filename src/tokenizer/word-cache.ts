@@ -1,6 +1,6 @@
 /**
  * The tokens of words met before. Text repeats itself (Zipf's law), so most words are answered from here, short ones in some 20 ns.
- * A new word takes the place of an older one, so that memory is fixed (3 MB) and nothing is ever cleared.
+ * A new word takes the place of an older one, so that memory is fixed (8 MB) and nothing is ever cleared.
  *
  * Nearly all words have at most 12 characters of Latin-1, which fit into three numbers: those are packed while they are read, and
  * compared by the number. Other words are compared unit by unit.
@@ -11,11 +11,11 @@ import type { TokenList } from "./token-list.ts";
  * Pairs of places for short words, and the numbers in a place: three of the packed word, length + 256 · token count, up to four
  * tokens. A pair fills a cache line; a new word takes its first place, and the one that was there moves to the second.
  */
-const SHORT_PAIRS = 1 << 14;
+const SHORT_PAIRS = 1 << 16;
 const SHORT_STRIDE = 8;
 const SHORT_LENGTH = 12;
-/** Places for other words: hash, length + 256 · token count, then the word (two units a number) and the tokens as far as they fit. */
-const LONG_PLACES = 1 << 14;
+/** Pairs of places for other words: hash, length + 256 · token count, then the word (two units a number) and the tokens as far as they fit. */
+const LONG_PAIRS = 1 << 14;
 const LONG_STRIDE = 32;
 const LONG_LENGTH = 48;
 /** "▁" begins every word of a SentencePiece vocabulary; it is packed as a control character that no text has. */
@@ -78,7 +78,7 @@ export class WordCache {
     const count = tokens.length - from;
     if (this.#short.length === 0) {
       this.#short = new Int32Array(2 * SHORT_PAIRS * SHORT_STRIDE);
-      this.#long = new Int32Array(LONG_PLACES * LONG_STRIDE);
+      this.#long = new Int32Array(2 * LONG_PAIRS * LONG_STRIDE);
       this.#longUnits = new Uint16Array(this.#long.buffer);
     }
     let numbers = this.#short;
@@ -94,6 +94,7 @@ export class WordCache {
       const keySize = (length + 1) >> 1;
       if (at < 0 || 2 + keySize + count > LONG_STRIDE) return;
       numbers = this.#long;
+      numbers.copyWithin(at + LONG_STRIDE, at, at + LONG_STRIDE);
       numbers[at++] = this.#hash;
       numbers[at++] = length + (count << 8);
       for (let i = 0; i < length; i++) this.#longUnits[2 * at + i] = text.charCodeAt(start + i);
@@ -109,14 +110,19 @@ export class WordCache {
     let hash = length;
     for (let i = start; i < end; i++) hash = (Math.imul(hash, 0x1e3779b1) + text.charCodeAt(i)) | 0;
     const numbers = this.#long;
-    const at = ((hash ^ (hash >>> 15)) & (LONG_PLACES - 1)) * LONG_STRIDE;
-    this.#place = at;
+    const pair = ((hash ^ (hash >>> 15)) & (LONG_PAIRS - 1)) * (2 * LONG_STRIDE);
+    this.#place = pair;
     this.#hash = hash;
-    if (numbers[at] !== hash || (numbers[at + 1] & 0xff) !== length) return false;
-    const key = 2 * at + 4 - start;
-    for (let i = start; i < end; i++) if (this.#longUnits[key + i] !== text.charCodeAt(i)) return false;
-    const first = at + 2 + ((length + 1) >> 1);
-    for (let i = first; i < first + (numbers[at + 1] >> 8); i++) tokens.push(numbers[i]);
-    return true;
+    for (let at = pair; at <= pair + LONG_STRIDE; at += LONG_STRIDE) {
+      if (numbers[at] !== hash || (numbers[at + 1] & 0xff) !== length) continue;
+      const key = 2 * at + 4 - start;
+      let i = start;
+      while (i < end && this.#longUnits[key + i] === text.charCodeAt(i)) i++;
+      if (i < end) continue;
+      const first = at + 2 + ((length + 1) >> 1);
+      for (let j = first; j < first + (numbers[at + 1] >> 8); j++) tokens.push(numbers[j]);
+      return true;
+    }
+    return false;
   }
 }
