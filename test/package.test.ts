@@ -107,13 +107,14 @@ describe("subpaths", () => {
 
 describe("minified and gzipped for the browser", () => {
   it.each([
-    { program: `export { BPETokenizer, tokenizerFromJSON } from "heed";`, budget: 12 * kB },
-    // 24 kB of it are the WebAssembly backend and 5 kB the plain loops, gradients included. They cannot be left out or loaded
+    // Every BPE dialect with its whole pipeline, patterns, training and OpenAI's files: methods of a class cannot be left out.
+    { program: `export { BPETokenizer, tokenizerFromJSON } from "heed";`, budget: 23 * kB },
+    // 22 kB of it are the WebAssembly backend and 5 kB the plain loops, gradients included. They cannot be left out or loaded
     // later: which kernels run is decided at the first operation, and operations do not wait.
-    { program: `export { loadModel, generate } from "heed";`, budget: 68 * kB },
+    { program: `export { loadModel, generate } from "heed";`, budget: 89 * kB },
     {
       program: subpaths.map((subpath, i) => `export * as part${i} from "${specifier(subpath)}";`).join("\n"),
-      budget: 80 * kB,
+      budget: 121 * kB,
     },
   ])("$program is at most $budget bytes", async ({ program, budget }) => {
     expect(await bundleSize(program)).toBeLessThanOrEqual(budget);

@@ -8,6 +8,8 @@ import type { Vocabulary } from "./vocabulary.ts";
 
 /** Bytes of a token that are copied as two numbers. */
 const HEAD = 8;
+/** A buffer for more bytes than this is given back after use. */
+const KEPT = 1 << 18;
 
 /** The bytes of tokens. */
 export class TokenTexts {
@@ -21,6 +23,8 @@ export class TokenTexts {
   #ends: Int32Array = new Int32Array(0); // 0 where not yet looked up
   /** The first eight bytes of each token as two numbers: most tokens have no more, and two writes take less than a loop. */
   #heads: Int32Array = new Int32Array(0);
+  /** Where lists are joined. */
+  #joined: Uint8Array<ArrayBuffer> = new Uint8Array(1 << 10);
 
   /** `added` has the strings of added tokens, which are plain text even where the vocabulary spells bytes. */
   constructor(vocabulary: Vocabulary, added: ReadonlyMap<number, string>, decoder: Decoder, vocabSize: number) {
@@ -41,9 +45,9 @@ export class TokenTexts {
     return this.#bytes.subarray(this.#starts[token], this.#ends[token]);
   }
 
-  /** The bytes of a list of tokens, without those in `skipped`. */
+  /** The bytes of a list of tokens, without those in `skipped`; to be read before the next call. */
   join(tokens: Iterable<number>, skipped: ReadonlySet<number> | undefined): Uint8Array {
-    let joined = new Uint8Array(1 << 10);
+    let joined = this.#joined;
     let view = new DataView(joined.buffer);
     let size = 0;
     let index = 0;
@@ -75,6 +79,7 @@ export class TokenTexts {
       for (let i = from + HEAD; i < end; i++) joined[size + i - from] = this.#bytes[i];
       size += end - from;
     }
+    if (joined.length <= KEPT) this.#joined = joined;
     return joined.subarray(0, size);
   }
 
