@@ -242,6 +242,26 @@ export interface Kernels {
   ): void;
 
   /**
+   * out [rows, cols]: rows of a matrix that is stored in a smaller form (loops/stored.ts lists the forms), as 32-bit floats;
+   * begin, end over rows.
+   */
+  widen(
+    out: Float32Array, stored: Uint8Array,
+    form: number, cols: number,
+    begin: number, end: number,
+  ): void;
+  /**
+   * out [m, n] = x [m, k] · Wᵀ for a stored W [n, k], read once for all m, of which there should be few; begin, end over the n
+   * rows of W. A backend may round x to 16 bits for each block of 32 to multiply in whole numbers.
+   */
+  linearStored(
+    out: Float32Array, x: Float32Array, weight: Uint8Array,
+    form: number, m: number, k: number, n: number,
+    begin: number, end: number,
+  ): void;
+
+
+  /**
    * out [count, cols] = table [tableRows, cols] at ids [count]; begin, end over count. Ids are in range: the caller
    * checked.
    */

@@ -1,7 +1,8 @@
 /** Where parameters start. */
 import { ConfigError, describeValue } from "../errors.ts";
 import { Random } from "../random.ts";
-import { formatShape, sizeOf } from "../tensor/shape.ts";
+import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./module.ts";
 
 /** Makes parameters; layers ask for them by the role they play. */
@@ -25,25 +26,29 @@ export function seeded(seed: number): Initializer {
   };
 }
 
-/** Leaves every parameter at 0, for models whose weights come from elsewhere. */
+/** Leaves every parameter without numbers, for models whose weights come from elsewhere: `assignParameters` brings them. */
 export function blank(): Initializer {
-  const make = (shape: readonly number[]): Parameter => new Parameter(new Float32Array(sizeOf(shape)), shape);
+  const make = (shape: readonly number[]): Parameter => new Parameter(null, shape);
   return { normal: make, constant: make };
 }
 
+/** Values by name: numbers, or tensors that may hold them in another form. */
+export type ParameterValues = ReadonlyMap<string, Float32Array | Tensor>;
+
 /**
- * Copies `values` over parameters of the same names. Each value is read once, and none is kept while the next is read,
+ * Gives parameters the `values` of the same names: arrays are copied, tensors taken over. Each value is read once, and none is kept while the next is read,
  * since it may be computed when it is asked for. So names are checked first, but sizes one by one: `checkParameters` is
  * for those who need all or nothing.
  *
  * @throws ConfigError unless every name and size matches
  */
-export function assignParameters(
-  parameters: ReadonlyMap<string, Parameter>,
-  values: ReadonlyMap<string, Float32Array>,
-): void {
+export function assignParameters(parameters: ReadonlyMap<string, Parameter>, values: ParameterValues): void {
   checkNames(parameters, values);
-  for (const [name, parameter] of parameters) parameter.data.set(fittingValue(name, parameter, values));
+  for (const [name, parameter] of parameters) {
+    const value = fittingValue(name, parameter, values);
+    if (value instanceof Tensor) parameter.adopt(value);
+    else parameter.assign(value);
+  }
 }
 
 /**
@@ -51,15 +56,12 @@ export function assignParameters(
  *
  * @throws ConfigError unless every name and size matches
  */
-export function checkParameters(
-  parameters: ReadonlyMap<string, Parameter>,
-  values: ReadonlyMap<string, Float32Array>,
-): void {
+export function checkParameters(parameters: ReadonlyMap<string, Parameter>, values: ParameterValues): void {
   checkNames(parameters, values);
   for (const [name, parameter] of parameters) fittingValue(name, parameter, values);
 }
 
-function checkNames(parameters: ReadonlyMap<string, Parameter>, values: ReadonlyMap<string, Float32Array>): void {
+function checkNames(parameters: ReadonlyMap<string, Parameter>, values: ParameterValues): void {
   if (typeof values?.get !== "function")
     throw new ConfigError(`parameters: must be a Map of Float32Arrays by name, got ${describeValue(values)}`);
   for (const name of values.keys()) {
@@ -70,12 +72,14 @@ function checkNames(parameters: ReadonlyMap<string, Parameter>, values: Readonly
   }
 }
 
-function fittingValue(
-  name: string,
-  { shape, size }: Parameter,
-  values: ReadonlyMap<string, Float32Array>,
-): Float32Array {
+function fittingValue(name: string, { shape, size }: Parameter, values: ParameterValues): Float32Array | Tensor {
   const value = values.get(name);
+  if (value instanceof Tensor) {
+    if (sameShape(value.shape, shape)) return value;
+    throw new ConfigError(`parameters: "${name}" must be ${formatShape(shape)}, got ${formatShape(value.shape)}`, {
+      name,
+    });
+  }
   if (!(value instanceof Float32Array))
     throw new ConfigError(`parameters: "${name}" must be a Float32Array, got ${describeValue(value)}`, { name });
   if (value.length === size) return value;

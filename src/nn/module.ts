@@ -15,9 +15,9 @@ import type { Random } from "../random.ts";
 import { untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** A tensor that training changes: a leaf of every graph, and of no scope. */
+/** A tensor that training changes, unless it is stored in a smaller form: a leaf of every graph, and of no scope. */
 export class Parameter extends Tensor {
-  constructor(data: Float32Array, shape: readonly number[]) {
+  constructor(data: Float32Array | null, shape: readonly number[]) {
     super(data, shape, true);
     untrack(this);
   }

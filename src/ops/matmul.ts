@@ -4,6 +4,7 @@ import { record } from "../autograd/graph.ts";
 import { ShapeError } from "../errors.ts";
 import { allocate } from "../tensor/scope.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
+import type { StoredMatrix } from "../tensor/stored.ts";
 import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { gatherGradient, stretch } from "./broadcast.ts";
@@ -77,7 +78,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     });
   }
   const rows = sizeOf(x.shape.slice(0, -1));
-  const product = multiply(x.data, weight.data, 1, rows, dIn, dOut, false, true); // [rows, dOut]
+  const product =
+    weight.stored === null
+      ? multiply(x.data, weight.data, 1, rows, dIn, dOut, false, true)
+      : multiplyStored(x.data, weight.stored, rows); // [rows, dOut]
   const shape = [...x.shape.slice(0, -1), dOut];
   const inputs = bias === undefined ? [x, weight] : [x, weight, bias];
   return record(
@@ -105,5 +109,33 @@ function multiply(
 ): Float32Array {
   const out = allocate(batch * m * n);
   kernels().matmul(out, a, b, batch, m, k, n, transposeA ? 1 : 0, transposeB ? 1 : 0, 0, batch * m);
+  return out;
+}
+
+/** With so many rows or more it is cheaper to widen a stored matrix than to multiply it as it is. */
+const MANY_ROWS = 8;
+
+/** Numbers that are widened at once: few enough to stay in the processor's caches. */
+const PANEL_SIZE = 2 ** 18;
+
+/** x [rows, k] · Wᵀ for a stored W [n, k]. */
+function multiplyStored(x: Float32Array, { bytes, rowBytes, form, shape }: StoredMatrix, rows: number): Float32Array {
+  const [n, k] = shape;
+  const out = allocate(rows * n);
+  if (rows < MANY_ROWS) {
+    kernels().linearStored(out, x, bytes, form, rows, k, n, 0, n);
+    return out;
+  }
+  const panelRows = Math.min(n, Math.max(64, Math.floor(PANEL_SIZE / k)));
+  const wide = allocate(panelRows * k);
+  const part = allocate(rows * panelRows);
+  for (let start = 0; start < n; start += panelRows) {
+    const count = Math.min(panelRows, n - start);
+    const panel = wide.subarray(0, count * k); // [count, k]
+    const columns = part.subarray(0, rows * count); // [rows, count]
+    kernels().widen(panel, bytes.subarray(start * rowBytes, (start + count) * rowBytes), form, k, 0, count);
+    kernels().matmul(columns, x, panel, 1, rows, k, count, 0, 1, 0, rows);
+    kernels().copyRuns(out, columns, count, n, start, count, 0, 0, rows);
+  }
   return out;
 }

@@ -4,7 +4,8 @@ import { backendMemory } from "../backend/current.ts";
 import { ConfigError, DisposedError, ShapeError, describeValue } from "../errors.ts";
 import { formatTensor } from "./print.ts";
 import { newArray, track, trackGradient, untrack } from "./scope.ts";
-import { checkShape, formatShape, sameShape } from "./shape.ts";
+import { checkShape, formatShape, sameShape, sizeOf } from "./shape.ts";
+import { StoredMatrix } from "./stored.ts";
 
 /** Numbers in nested lists, all lists of one level equally long. */
 export type NestedArray = number | NestedArray[];
@@ -49,6 +50,7 @@ export class Tensor {
   /** How many scopes surround this tensor; 0 for an ordinary one. */
   scopeDepth = 0;
   #data: Float32Array | null;
+  #stored: StoredMatrix | null;
   /** Where the numbers lie if they are pinned, or belong to a tensor that is. */
   #home: Home | null = null;
   /** The first of the numbers in the block. */
@@ -58,27 +60,36 @@ export class Tensor {
   #grad: Tensor | null = null;
 
   /**
-   * @param data the numbers; they are used, not copied
+   * @param data the numbers; they are used, not copied. A `StoredMatrix` needs fewer bytes and is widened where it is used;
+   *   null: `adopt` brings the numbers
    * @throws ConfigError unless data is a `Float32Array`, ShapeError unless its length is the size of the shape
    */
-  constructor(data: Float32Array, shape: readonly number[], requiresGrad = false) {
-    if (!(data instanceof Float32Array)) {
+  constructor(data: Float32Array | StoredMatrix | null, shape: readonly number[], requiresGrad = false) {
+    if (data !== null && !(data instanceof Float32Array) && !(data instanceof StoredMatrix)) {
       throw new ConfigError(
         `Tensor: data must be a Float32Array, got ${describeArgument(data)}; tensor(…) takes lists and numbers`,
         { data },
       );
     }
     this.size = checkShape("Tensor", shape);
-    if (data.length !== this.size) {
-      throw new ShapeError(`Tensor: shape ${formatShape(shape)} holds ${this.size} numbers, got ${data.length}`, {
+    const isStored = data instanceof StoredMatrix;
+    const length = data === null ? this.size : isStored ? sizeOf(data.shape) : data.length;
+    if (length !== this.size || (isStored && !sameShape(shape, data.shape))) {
+      throw new ShapeError(`Tensor: shape ${formatShape(shape)} holds ${this.size} numbers, got ${length}`, {
         shape,
-        length: data.length,
+        length,
       });
     }
     this.shape = shape;
-    this.#data = data;
-    this.requiresGrad = requiresGrad;
+    this.#stored = isStored ? data : null;
+    this.#data = isStored ? null : data;
+    this.requiresGrad = requiresGrad && !isStored;
     track(this);
+  }
+
+  /** A matrix that keeps its smaller form; it takes no gradient. */
+  static ofStored(matrix: StoredMatrix): Tensor {
+    return new Tensor(matrix, matrix.shape);
   }
 
   /** A tensor in the backend's memory, of undefined content and of no scope; an ordinary one where there is no room. */
@@ -92,11 +103,17 @@ export class Tensor {
     return tensor;
   }
 
+  /** A matrix kept in a smaller form than 32-bit floats; null for all others. */
+  get stored(): StoredMatrix | null {
+    return this.#stored;
+  }
+
   /**
-   * The numbers, row-major. Shared, not copied. Ask anew instead of keeping the array: those of a model move when it is
-   * put to work, and its memory is used again after `dispose`.
+   * The numbers, row-major. Shared, not copied; those of a stored matrix are widened anew each time. Ask anew instead of
+   * keeping the array: those of a model move when it is put to work, and its memory is used again after `dispose`.
    */
   get data(): Float32Array {
+    if (this.#stored !== null) return this.#stored.widened();
     if (this.#data === null) {
       throw new DisposedError(
         `Tensor ${formatShape(this.shape)}: read after release; return it from its scope, alone or in an array, a plain object or a Map, or do not dispose its model yet`,
@@ -118,6 +135,7 @@ export class Tensor {
    * @returns whether they are there now
    */
   moveInto(memory: ArrayMemory): boolean {
+    if (this.#stored !== null) return this.#stored.moveInto(memory);
     if (this.#home?.memory === memory) return true;
     const { data } = this;
     const block = memory.pin(this.size);
@@ -128,6 +146,33 @@ export class Tensor {
     this.#data = target;
     this.#home = block === undefined ? null : { memory, block, viewed: false };
     return block !== undefined;
+  }
+
+  /** Copies `values` over the numbers of this tensor, or makes them its numbers if it has none yet. */
+  assign(values: Float32Array): void {
+    if (this.#data === null) this.#data = values.slice();
+    else this.data.set(values);
+  }
+
+  /** Takes over the numbers of a tensor of the same shape, wherever and however it holds them; that one is released. */
+  adopt(other: Tensor): void {
+    if (!sameShape(other.shape, this.shape)) {
+      throw new ShapeError(`adopt: other is ${formatShape(other.shape)}, the tensor is ${formatShape(this.shape)}`, {
+        other: other.shape,
+        shape: this.shape,
+      });
+    }
+    this.#leaveHome();
+    this.#stored?.release();
+    this.#data = other.#stored === null ? other.data : null;
+    this.#stored = other.#stored;
+    if (this.#stored !== null) this.requiresGrad = false;
+    this.#home = other.#home;
+    this.#start = other.#start;
+    this.#isView = other.#isView;
+    other.#home = null;
+    other.#stored = null;
+    other.release();
   }
 
   /** Notes that the numbers are those of `base` from `start` on: what keeps those in place keeps these. */
@@ -229,6 +274,7 @@ export class Tensor {
   /** Gives the numbers up; reading them throws from now on. */
   release(): void {
     this.#leaveHome();
+    this.#stored?.release();
     this.#data = null;
     this.#grad = null;
     this.node = null;
@@ -243,7 +289,9 @@ export class Tensor {
     // What `console.log` shows in Node, Deno and Bun. Not a method: its computed name has no place in the declarations.
     Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), {
       value(this: Tensor): string {
-        return this.#data === null ? `Tensor ${formatShape(this.shape)} (released)` : this.toString();
+        return this.#data === null && this.#stored === null
+          ? `Tensor ${formatShape(this.shape)} (released)`
+          : this.toString();
       },
     });
   }

@@ -82,6 +82,12 @@ export class AdamW {
     this.#adamW = resolveAdamW(options);
     const { weightDecay, decay } = this.#adamW;
     for (const [name, parameter] of parameters) {
+      if (parameter.stored !== null) {
+        throw new ConfigError(
+          `AdamW: "${name}" is held as ${parameter.stored.type} and cannot be trained; load the model with dtype: "f32"`,
+          { name },
+        );
+      }
       const decays = decay === "all" || parameter.shape.length >= 2;
       this.#moments.set(name, {
         parameter,

@@ -1,6 +1,6 @@
 /** Where parameters start. */
 import { describe, expect, it } from "vitest";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError, DisposedError } from "../../src/errors.ts";
 import { assignParameters, blank, checkParameters, seeded } from "../../src/nn/init.ts";
 import { Parameter } from "../../src/nn/module.ts";
 import { expectError } from "../expect-error.ts";
@@ -32,9 +32,16 @@ describe("seeded", () => {
 });
 
 describe("blank", () => {
-  it("leaves everything at 0", () => {
-    expect(blank().normal([2], 1).toArray()).toEqual([0, 0]);
-    expect(blank().constant([2], 1).toArray()).toEqual([0, 0]);
+  it("makes parameters without numbers, which assignParameters brings", () => {
+    const [weight, bias] = [blank().normal([2], 1), blank().constant([2], 1)];
+    for (const parameter of [weight, bias]) expectError(() => parameter.data, DisposedError, /read after release/);
+    const values = new Map([
+      ["weight", Float32Array.of(1, 2)],
+      ["bias", Float32Array.of(3, 4)],
+    ]);
+    assignParameters(new Map(Object.entries({ weight, bias })), values);
+    expect([weight.toArray(), bias.toArray(), weight.requiresGrad]).toEqual([[1, 2], [3, 4], true]);
+    expect(weight.data).not.toBe(values.get("weight"));
   });
 });
 

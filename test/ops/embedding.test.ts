@@ -6,8 +6,10 @@ import { Random } from "../../src/random.ts";
 import { embedding } from "../../src/ops/embedding.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { randn, tensor, zeros } from "../../src/tensor/create.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { describeBackends } from "../backends.ts";
 import { expectError } from "../expect-error.ts";
+import { TYPES, randomStored } from "../stored-cases.ts";
 
 describe("embedding", () => {
   it("picks rows in the order of the ids, whatever holds them", () => {
@@ -61,5 +63,16 @@ describe("embedding", () => {
       "embedding: ids must be whole numbers from 0 to 2, got -1 at position 0",
     );
     expectError(() => embedding(zeros([3]), [0]), ShapeError, "embedding: weight must be [rows, cols], got [3]");
+  });
+});
+
+describeBackends(() => {
+  it("widens the rows of a stored table that are asked for", () => {
+    for (const type of TYPES) {
+      const weight = Tensor.ofStored(randomStored(type, 5, 64, new Random(2)));
+      const expected = embedding(new Tensor(weight.data, weight.shape), [[4, 0, 4]]);
+      const got = embedding(weight, [[4, 0, 4]]);
+      expect([got.shape, [...got.data]]).toEqual([[1, 3, 64], [...expected.data]]);
+    }
   });
 });

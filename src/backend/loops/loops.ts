@@ -13,6 +13,7 @@ import * as norm from "./norm.ts";
 import { maxAxis, maxAxisBackward, sumAxis, sumSquares } from "./reduce.ts";
 import { rotary } from "./rotary.ts";
 import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from "./softmax.ts";
+import { linearStored, widen } from "./stored.ts";
 import { cos, exp, log, sin } from "./unary.ts";
 
 const kernels: Kernels = {
@@ -37,6 +38,8 @@ const kernels: Kernels = {
   ...norm,
   gather,
   scatterAdd,
+  widen,
+  linearStored,
   rotary,
   attention,
   attentionBackward,

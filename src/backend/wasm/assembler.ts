@@ -66,6 +66,8 @@ type ExtractLane<R extends ValueType> = (a: V128, lane: number) => Code<R>;
 /** `offset` bytes are added to the address, at no cost. */
 type Load<R extends ValueType> = (address: Operand<"i32">, offset?: number) => Code<R>;
 type Store<A extends ValueType> = (address: Operand<"i32">, value: Operand<A>, offset?: number) => Statement;
+/** What memory does not fill comes from `a`. */
+type LoadLane = (address: Operand<"i32">, a: V128, lane: number, offset?: number) => V128;
 type StoreLane = (address: Operand<"i32">, value: V128, lane: number, offset?: number) => Statement;
 
 /** All instructions of a table, made alike. */
@@ -135,6 +137,13 @@ function laneStores<T extends Table>(table: T): Instructions<T, StoreLane> {
   return each(table, VECTOR, (opcode) => (address, value, lane, offset = 0) => ({
     type: "void",
     bytes: operand("i32", address, 0) + operand(V, value, 1) + opcode + place(offset) + unsigned(lane),
+  }));
+}
+
+function laneLoads<T extends Table>(table: T): Instructions<T, LoadLane> {
+  return each(table, VECTOR, (opcode) => (address, a, lane, offset = 0) => ({
+    type: V,
+    bytes: operand("i32", address, 0) + operand(V, a, 1) + opcode + place(offset) + unsigned(lane),
   }));
 }
 
@@ -211,8 +220,13 @@ export const f64: Instructions<typeof F64_UNARY, Unary<"f64", "f64">> &
   const: (value) => ({ type: "f64", bytes: CONSTANTS.f64(value) }),
 };
 
-// "zero" loads leave zeros in the lanes that memory does not fill, "splat" loads repeat what they read.
-const V128_LOAD = { load: 0, load32_splat: 9, load64_splat: 10, load32_zero: 92, load64_zero: 93 } as const;
+// "zero" loads leave zeros in the lanes that memory does not fill, "splat" loads repeat what they read, 8x8 and 16x4 widen
+// small integers.
+// prettier-ignore
+const V128_LOAD = {
+  load: 0, load8x8_s: 1, load8x8_u: 2, load16x4_s: 3, load16_splat: 8, load32_splat: 9, load64_splat: 10, load32_zero: 92, load64_zero: 93,
+} as const;
+const V128_LOAD_LANE = { load16_lane: 85 } as const;
 const V128_STORE = { store: 11 } as const;
 const V128_STORE_LANE = { store32_lane: 90, store64_lane: 91 } as const;
 const V128_BINARY = { and: 78, andnot: 79, or: 80, xor: 81 } as const;
@@ -222,12 +236,14 @@ const V128_TEST = { any_true: 83 } as const;
 
 /** 128 bits, whatever they mean. */
 export const v128: Instructions<typeof V128_LOAD, Load<"v128">> &
+  Instructions<typeof V128_LOAD_LANE, LoadLane> &
   Instructions<typeof V128_STORE, Store<"v128">> &
   Instructions<typeof V128_STORE_LANE, StoreLane> &
   Instructions<typeof V128_BINARY, Binary<"v128", "v128">> &
   Instructions<typeof V128_TERNARY, Ternary> &
   Instructions<typeof V128_TEST, Unary<"v128", "i32">> = {
   ...loads(V128_LOAD, "v128"),
+  ...laneLoads(V128_LOAD_LANE),
   ...stores(V128_STORE, "v128"),
   ...laneStores(V128_STORE_LANE),
   ...binary(V128_BINARY, "v128", "v128"),
@@ -235,7 +251,16 @@ export const v128: Instructions<typeof V128_LOAD, Load<"v128">> &
   ...unary(V128_TEST, "v128", "i32"),
 };
 
-const I32X4_BINARY = { eq: 55, ne: 56, lt_s: 57, gt_s: 59, add: 174, sub: 177 } as const;
+const I16X8_BINARY = { add: 142, sub: 145 } as const;
+const I16X8_SHIFT = { shr_u: 141 } as const;
+
+/** Eight integers of 16 bits. */
+export const i16x8: Instructions<typeof I16X8_BINARY, Binary<"v128", "v128">> &
+  Instructions<typeof I16X8_SHIFT, Shift> = { ...binary(I16X8_BINARY, "v128", "v128"), ...shifts(I16X8_SHIFT) };
+
+// dot_i16x8_s: products of 16-bit integers, each added to its neighbour.
+const I32X4_BINARY = { eq: 55, ne: 56, lt_s: 57, gt_s: 59, add: 174, sub: 177, dot_i16x8_s: 186 } as const;
+const I32X4_EXTEND = { extend_low_i16x8_s: 167, extend_high_i16x8_s: 168 } as const;
 const I32X4_SHIFT = { shl: 171, shr_s: 172, shr_u: 173 } as const;
 // Towards zero; NaN becomes 0, and what is too large the nearest integer there is.
 const I32X4_TRUNCATE = { trunc_sat_f32x4_s: 248, trunc_sat_f64x2_s_zero: 252 } as const;
@@ -247,7 +272,7 @@ const laneBytes = (lane: number): number => 0x03020100 + lane * 0x04040404;
 /** Four integers. */
 export const i32x4: Instructions<typeof I32X4_BINARY, Binary<"v128", "v128">> &
   Instructions<typeof I32X4_SHIFT, Shift> &
-  Instructions<typeof I32X4_TRUNCATE, Unary<"v128", "v128">> &
+  Instructions<typeof I32X4_TRUNCATE & typeof I32X4_EXTEND, Unary<"v128", "v128">> &
   Instructions<typeof I32X4_SPLAT, Unary<"i32", "v128">> & {
     /** The same number in every lane, or four numbers. */
     const(...lanes: number[]): V128;
@@ -257,7 +282,7 @@ export const i32x4: Instructions<typeof I32X4_BINARY, Binary<"v128", "v128">> &
   } = {
   ...binary(I32X4_BINARY, "v128", "v128"),
   ...shifts(I32X4_SHIFT),
-  ...unary(I32X4_TRUNCATE, "v128", "v128"),
+  ...unary({ ...I32X4_TRUNCATE, ...I32X4_EXTEND }, "v128", "v128"),
   ...unary(I32X4_SPLAT, "i32", "v128"),
   const: (...lanes) => vectorConstant(new Int32Array(4), lanes),
   extract_lane: extract("i32", 27),

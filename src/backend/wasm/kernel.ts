@@ -14,7 +14,7 @@ import { ModuleBuilder, threadIndex } from "./module.ts";
 import type { ModuleFunction } from "./module.ts";
 
 /** Arrays that kernels work on. */
-export type KernelArray = Float32Array | Float64Array | Int32Array;
+export type KernelArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** How many arguments of each kind a kernel function takes, in the order of the convention of backend.ts. */
 export interface Layout {

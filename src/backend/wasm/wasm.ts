@@ -17,6 +17,7 @@ import { addNorm } from "./norm.ts";
 import { addReductions } from "./reduce.ts";
 import { addRotary } from "./rotary.ts";
 import { addSoftmax } from "./softmax.ts";
+import { addStored } from "./stored.ts";
 import { addThreads } from "./threads.ts";
 import { addFunctions } from "./unary.ts";
 
@@ -77,6 +78,7 @@ function addKernels(assembly: Assembly): Kernels {
   // prettier-ignore
   for (const add of [
     addFunctions, addActivations, addAdamW, addElementwise, addSoftmax, addCrossEntropy, addReductions, addLayout, addNorm, addRotary,
+    addStored,
   ])
     add(assembly);
   const panels = addPanels(assembly);
