@@ -9,6 +9,8 @@ import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { BPETokenizer, HeedError, Transformer, backend, evaluate, generate, loadModel, saveModel } from "heed";
 import type { GenerateOptions, LanguageModel } from "heed";
+import { EVAL_WINDOWS, describeBackend, describeText, describeTokens, holdOut } from "../src/cli/learning.ts";
+import { formatSeconds } from "../src/cli/terminal.ts";
 import { makeCorpus } from "./corpus.ts";
 import {
   END,
@@ -20,7 +22,7 @@ import {
   trainWithProgress,
 } from "./default-model.ts";
 import { baselineLosses } from "./ngram.ts";
-import { formatSeconds, sideBySide } from "./terminal.ts";
+import { sideBySide } from "./terminal.ts";
 
 const HELP = `Trains a small transformer and lets it write, or lets a saved one write.
 
@@ -87,27 +89,17 @@ async function readTexts(file: string | undefined): Promise<{ train: string; val
     };
   }
   const text = await readFile(file, "utf8");
-  const cut = text.indexOf("\n", Math.floor(0.9 * text.length)) + 1 || Math.floor(0.9 * text.length);
-  return {
-    train: text.slice(0, cut),
-    validation: text.slice(cut),
-    prompts: [text.slice(0, 40).split(/\s+/).slice(0, 4).join(" ")],
-  };
+  return { ...holdOut(text), prompts: [text.slice(0, 40).split(/\s+/).slice(0, 4).join(" ")] };
 }
 
 async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: LanguageModel; prompts: string[] }> {
   const { train, validation, prompts } = await readTexts(text);
-  console.log(
-    `Text: ${train.length.toLocaleString("en-US")} characters to learn from, ${validation.length.toLocaleString("en-US")} held out`,
-  );
+  console.log(describeText(train, validation));
   const tokenizer = BPETokenizer.train(train, { vocabSize: VOCAB_SIZE, specialTokens: [END] });
   const [tokens, heldOut] = [train, validation].map((part) => encodeStories(tokenizer, part));
-  console.log(
-    `Tokenizer: ${tokenizer.vocabSize} tokens, ${(train.length / tokens.length).toFixed(1)} characters each: ${tokens.length.toLocaleString("en-US")} tokens`,
-  );
+  console.log(describeTokens(tokenizer, train.length, tokens.length));
   const model = new Transformer(defaultConfig(tokenizer.vocabSize), { seed });
-  const { name, threads } = await backend.ready();
-  console.log(`${model.summary()}\nBackend: ${name}, ${threads} thread${threads === 1 ? "" : "s"}\n`);
+  console.log(`${model.summary()}\n${describeBackend(await backend.ready())}\n`);
 
   const controller = new AbortController();
   const stop = (): void => controller.abort();
@@ -120,7 +112,7 @@ async function trainModel({ text, out, steps, seed }: Arguments): Promise<{ lm: 
       warmupSteps: Math.min(TRAINING.warmupSteps ?? 0, steps),
       seed,
       validation: heldOut,
-      evalWindows: 24,
+      evalWindows: EVAL_WINDOWS,
       signal: controller.signal,
     });
     console.log(`Trained in ${formatSeconds((performance.now() - started) / 1000)}`);

@@ -2,8 +2,10 @@
  * The package as its users get it: every subpath loads as ESM and as CommonJS, all of them share one `Tensor` and one
  * backend, the bundles keep their budgets, and nothing else is published.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import type { SpawnSyncReturns } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild"; // comes with tsup
@@ -58,7 +60,7 @@ describe("subpaths", () => {
     const exported = Object.keys(json.exports).filter((path) => path !== "./package.json");
     expect(exported.sort()).toEqual([".", ...chapters.map((chapter) => `./${chapter}`)]);
     expect(Object.keys(json.typesVersions["*"]).sort()).toEqual(chapters);
-    expect(Object.keys(json.tsup.entry).sort()).toEqual([...subpaths].sort());
+    expect(Object.keys(json.tsup.entry).sort()).toEqual([...subpaths, "cli"].sort());
     const files = subpaths.flatMap((subpath) =>
       ["js", "cjs", "d.ts", "d.cts"].map((ending) => `dist/${subpath}.${ending}`),
     );
@@ -102,6 +104,30 @@ describe("subpaths", () => {
       return found.map((what) => `dist/${name}: ${what}`);
     });
     expect(foreign).toEqual([]);
+  });
+});
+
+describe("the command", () => {
+  const { bin } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { bin: { heed: string } };
+  const heed = (args: string[], input = ""): SpawnSyncReturns<string> =>
+    spawnSync(process.execPath, [join(root, bin.heed), ...args], { encoding: "utf8", input });
+
+  it("runs, and answers by its exit code", () => {
+    expect(readFileSync(join(root, bin.heed), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(heed(["--version"])).toMatchObject({ status: 0, stderr: "" });
+    expect(heed(["generate", "--help"]).stdout).toContain("heed generate MODEL [PROMPT] [options]");
+    expect(heed(["genrate"])).toMatchObject({ status: 2, stdout: "" });
+    const missing = heed(["generate", "./no-such-model"], "The sea\n");
+    expect(missing).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^heed: loadModel: .*no-such-model/),
+    });
+  });
+
+  it("is in none of the library's files", () => {
+    const names = readdirSync(`${root}dist`).filter((name) => /\.c?js$/.test(name) && !/^cli\./.test(name));
+    expect(names.filter((name) => readFileSync(`${root}dist/${name}`, "utf8").includes("parseArgs"))).toEqual([]);
   });
 });
 
