@@ -1,155 +1,173 @@
 /** A model from its files: formats, tokenizer and model put together. */
-import { ConfigError, FileError, FormatError, checkInteger, checkOptions, throwIfAborted } from "./errors.ts";
-import { readConfig } from "./formats/config-json.ts";
-import type { DescribedModel } from "./formats/config-json.ts";
-import { readFields, readText } from "./formats/fields.ts";
-import { FILES } from "./formats/files.ts";
-import { mergeGenerationDefaults, readGenerationDefaults, tokenizerDefaults } from "./formats/generation-json.ts";
-import { readSafetensors } from "./formats/safetensors.ts";
+import { ConfigError, FormatError, checkInteger, checkOptions, describeValue } from "./errors.ts";
+import type { Checkpoint, CheckpointTensor } from "./formats/checkpoint.ts";
+import { describeCheckpoint } from "./formats/describe.ts";
+import type { ModelDescription } from "./formats/describe.ts";
+import { mergeGenerationDefaults, tokenizerDefaults } from "./formats/generation-json.ts";
+import { checkMemory, withinMemory } from "./formats/memory.ts";
+import { openCheckpoint } from "./formats/open-checkpoint.ts";
+import { LoadCounter } from "./formats/progress.ts";
+import type { LoadProgress } from "./formats/progress.ts";
 import { openSource } from "./formats/source.ts";
-import type { ModelSource } from "./formats/source.ts";
-import { readParameters } from "./formats/weights.ts";
+import type { ModelInput, ModelSource, SourceOptions } from "./formats/source.ts";
+import { readWeights } from "./formats/weight-reader.ts";
+import { WEIGHT_TYPES, heldBytes, planWeights, untied } from "./formats/weights.ts";
+import type { PlannedTensor, WeightType } from "./formats/weights.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ModelConfig, ResolvedConfig } from "./model/config.ts";
-import { Transformer } from "./model/transformer.ts";
+import { Transformer, canBeStored } from "./model/transformer.ts";
 import { MAX_POSITION_NUMBERS } from "./ops/rotary.ts";
-import { tokenizerFromJSON } from "./tokenizer/tokenizer-json.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 
-/** How far loading has come. */
-export interface LoadProgress {
-  /** Bytes read so far, of all files together. */
-  readonly loadedBytes: number;
-  /** Bytes of all files together. */
-  readonly totalBytes: number;
-  /** The file that is being read. */
-  readonly file: string;
-}
+export type { LoadProgress, ModelDescription, ModelInput, SourceOptions, WeightType };
 
 /** Options of `loadModel`. */
-export interface LoadOptions {
+export interface LoadOptions extends DescribeOptions {
   /**
    * The greatest number of tokens that the model shall see at once. Default: what its config says. Learned positions can
    * only be cut, the computed ones (rotary, sinusoidal) can have any length.
    */
-  contextLength?: number;
-  /** Stops the loading. */
-  signal?: AbortSignal;
-  /** Called after each step of reading. */
-  onProgress?: (progress: LoadProgress) => void;
+  contextLength?: number | undefined;
+  /**
+   * How matrices are held: "f32" (the only way in which they can be trained), "f16" or "bf16" (half of that), "q8_0" (about
+   * a quarter) or "q4_0" (about an eighth, with a loss that shows). Default: as the files have them, where that is one of
+   * these; GGML's other types become "f16", and everything else "f32".
+   */
+  dtype?: WeightType | undefined;
+  /** Called after each step of reading, and of downloading into a cache. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
+/** Options of `describeModel`. */
+export type DescribeOptions = Omit<SourceOptions, "onDownload">;
+
+const SOURCE_OPTIONS = ["signal", "fetch", "headers", "cache", "integrity"] as const;
+
 /**
- * Loads a model from a folder in the form of Hugging Face (config.json, model.safetensors, and where there are ones
- * tokenizer.json with tokenizer_config.json and chat_template.jinja, and generation_config.json), or from the same files in memory. The families that it
- * knows are those of formats/architectures, and heed's own.
+ * Loads a model from files, which are read piece by piece straight into the memory that the model uses:
+ *
+ * - a folder in the form of Hugging Face: config.json and model.safetensors (or several safetensors files with an index), and
+ *   where there are ones tokenizer.json with tokenizer_config.json and chat_template.jinja, and generation_config.json
+ * - one .safetensors file beside its config.json
+ * - one GGUF file, or a folder with one
+ * - one .bin file of llama2.c, with its tokenizer.bin beside it
+ *
+ * The families that it knows are those of formats/architectures, and heed's own.
  *
  * ```ts
  * const lm = await loadModel("./SmolLM2-135M", { contextLength: 1024 });
+ * const other = await loadModel("https://huggingface.co/HuggingFaceTB/SmolLM2-135M", { cache: "./models" });
  * ```
  *
- * @param source path of a folder, or contents by file name (in browsers: from `fetch` or a file input)
+ * @param source path or address of a folder or a file, contents by file name, or what a browser's file input gives
  * @throws FileError if a file is missing or cannot be read, FormatError saying what is wrong in a file and where,
- *   ConfigError for a context longer than the model's table of positions, AbortError if `signal` fires
+ *   TokenizerError for a kind of tokenizer that heed does not know, ConfigError for a context longer than the model's table
+ *   of positions or a model beyond the memory of the machine, AbortError if `signal` fires
  */
-export async function loadModel(
-  source: string | ReadonlyMap<string, Uint8Array>,
-  options: LoadOptions = {},
-): Promise<LanguageModel> {
-  checkOptions("loadModel", options, ["contextLength", "signal", "onProgress"]);
-  if (options.contextLength !== undefined)
-    checkInteger("loadModel", "contextLength", options.contextLength, 1, 2 ** 31 - 1);
-  throwIfAborted(options.signal, "loadModel");
-  const opened = await openSource("loadModel", source);
-  const sizes = await findFiles(opened);
-  const read = reader(opened, sizes, options);
+export async function loadModel(source: ModelInput, options: LoadOptions = {}): Promise<LanguageModel> {
+  checkLoadOptions(options);
+  const counter = new LoadCounter(options.onProgress);
+  const opened = await openSource("loadModel", source, {
+    ...options,
+    onDownload: (bytes, file) => counter.download(bytes, file),
+  });
+  try {
+    return await readModel(opened, counter, options);
+  } finally {
+    await opened.close();
+  }
+}
 
-  const configFields = readFields(await read(FILES.config), FILES.config);
-  const described = readConfig(configFields);
-  const { vocabSize } = described.config;
-  const generationFields = sizes.has(FILES.generation)
-    ? readFields(await read(FILES.generation), FILES.generation)
-    : undefined;
-  const tokenizer = await readTokenizer(sizes, read, vocabSize);
-  const model = buildModel(described, await read(FILES.weights), options.contextLength);
-  const generationDefaults = mergeGenerationDefaults(
-    generationFields === undefined ? {} : readGenerationDefaults(generationFields, vocabSize),
-    readGenerationDefaults(configFields, vocabSize),
-    tokenizerDefaults(tokenizer),
-  );
+async function readModel(source: ModelSource, counter: LoadCounter, options: LoadOptions): Promise<LanguageModel> {
+  const checkpoint = await openCheckpoint("loadModel", counter.watch(source));
+  counter.begin(checkpoint.files, checkpoint.tensors.values());
+  const named = await checkpoint.generationDefaults();
+  const tokenizer = await checkpoint.tokenizer();
+  checkTokenizer(tokenizer, checkpoint);
+  const plan = planWeights(checkpoint, options);
+  const config = withContext(checkpoint, options.contextLength);
+  const need = {
+    weights: plan.flatMap(({ weights }) => weights).reduce((sum, weight) => sum + heldBytes(weight), 0),
+    positions: 4 * (config.contextLength ?? 0) * positionWidth(checkpoint.config),
+  };
+  await checkMemory(need);
+  const model = await withinMemory(need, () => makeModel(source, checkpoint, { plan, config, signal: options.signal }));
+  counter.complete();
+  const generationDefaults = mergeGenerationDefaults(named, tokenizerDefaults(tokenizer));
   return { model, ...(tokenizer !== undefined && { tokenizer }), generationDefaults };
 }
 
-/** Sizes of the files to be read. Throws a FileError if one is missing that must be there. */
-async function findFiles(source: ModelSource): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  for (const name of Object.values(FILES)) {
-    const size = await source.size(name);
-    if (size !== undefined) sizes.set(name, size);
-  }
-  const missing = [FILES.config, FILES.weights].filter((name) => !sizes.has(name));
-  if (missing.length > 0) {
-    const found = (await source.list()).sort();
-    const shown = found.length === 0 ? "nothing" : found.slice(0, 8).join(", ") + (found.length > 8 ? ", …" : "");
-    throw new FileError(
-      `loadModel: ${source.place}: ${missing.join(" and ")} not found; a model needs ${FILES.config} and ${FILES.weights}, here is ${shown}`,
-      { missing, found },
-    );
-  }
-  return sizes;
-}
-
-/** Reads files of the source one after the other and reports how far it has come. */
-function reader(
+/** Reads the weights; they are given back if they turn out to be bad. */
+async function makeModel(
   source: ModelSource,
-  sizes: ReadonlyMap<string, number>,
-  { signal, onProgress }: LoadOptions,
-): (file: string) => Promise<Uint8Array> {
-  const totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  let loadedBytes = 0;
-  return (file) =>
-    source.read(file, {
-      signal,
-      onBytes: (bytes) => {
-        loadedBytes += bytes;
-        onProgress?.({ loadedBytes, totalBytes, file });
-      },
-    });
-}
-
-/** The tokenizer, with what stands beside it: its roles, and a chat template in a file of its own, which then is the one that counts. */
-async function readTokenizer(
-  sizes: ReadonlyMap<string, number>,
-  read: (file: string) => Promise<Uint8Array>,
-  vocabSize: number,
-): Promise<Tokenizer | undefined> {
-  if (!sizes.has(FILES.tokenizer)) return undefined;
-  const json = readText(await read(FILES.tokenizer), FILES.tokenizer);
-  const config = sizes.has(FILES.tokenizerConfig)
-    ? readFields(await read(FILES.tokenizerConfig), FILES.tokenizerConfig).values
-    : {};
-  const template = sizes.has(FILES.chatTemplate)
-    ? { chat_template: readText(await read(FILES.chatTemplate), FILES.chatTemplate) }
-    : {};
-  const tokenizer = tokenizerFromJSON(json, { ...config, ...template });
-  if (tokenizer.vocabSize > vocabSize) {
-    throw new FormatError(
-      `${FILES.tokenizer}: has ${tokenizer.vocabSize} ids, the model of ${FILES.config} only ${vocabSize}; they do not belong together`,
-      { tokenizer: tokenizer.vocabSize, model: vocabSize },
-    );
+  checkpoint: Checkpoint,
+  { plan, config, signal }: { plan: readonly PlannedTensor[]; config: ModelConfig; signal: AbortSignal | undefined },
+): Promise<Transformer> {
+  const differs = ({ file, name }: CheckpointTensor): FormatError => untied(file.name, name, checkpoint.describedBy);
+  const parameters = await readWeights(plan, differs, signal);
+  try {
+    await source.verify();
+    return new Transformer(config, { parameters, origin: originOf(checkpoint.file, plan) });
+  } catch (error) {
+    for (const tensor of parameters.values()) tensor.release();
+    throw error;
   }
-  return tokenizer;
 }
 
-function buildModel(described: DescribedModel, bytes: Uint8Array, contextLength: number | undefined): Transformer {
-  const config = withContext(described.config, contextLength);
-  return new Transformer(config, {
-    parameters: readParameters(readSafetensors(bytes, { name: FILES.weights }), described, config.contextLength),
-  });
+/** Where weights come from, for `summary()`, and which matrices have changed their type: "model.gguf, Q4_K → f16". */
+function originOf(file: string, plan: readonly PlannedTensor[]): string {
+  const changes = plan.flatMap(({ tensor: { dtype }, weights }) =>
+    weights
+      .filter(({ name, shape, type }) => canBeStored(name, shape) && type !== dtype.toLowerCase())
+      .map(({ type }) => `${dtype} → ${type}`),
+  );
+  return [file, ...new Set(changes)].join(", ");
+}
+
+/**
+ * What a model's files say about it, without reading its weights: headers and descriptions only, a few kilobytes to a few
+ * megabytes of any model.
+ *
+ * ```ts
+ * const { architecture, parameters, dtypes } = await describeModel("model.gguf");
+ * ```
+ *
+ * @param source as for `loadModel`
+ * @throws as `loadModel`; a kind of tokenizer that heed does not know is described and no error
+ */
+export async function describeModel(source: ModelInput, options: DescribeOptions = {}): Promise<ModelDescription> {
+  checkOptions("describeModel", options, SOURCE_OPTIONS);
+  const opened = await openSource("describeModel", source, options);
+  try {
+    return await describeCheckpoint(await openCheckpoint("describeModel", opened));
+  } finally {
+    await opened.close();
+  }
+}
+
+function checkLoadOptions(options: LoadOptions): void {
+  checkOptions("loadModel", options, ["contextLength", "dtype", "onProgress", ...SOURCE_OPTIONS]);
+  const { contextLength, dtype, onProgress } = options;
+  if (contextLength !== undefined) checkInteger("loadModel", "contextLength", contextLength, 1, 2 ** 31 - 1);
+  if (dtype !== undefined && !WEIGHT_TYPES.includes(dtype))
+    throw new ConfigError(`loadModel: dtype must be one of ${WEIGHT_TYPES.join(", ")}, got ${describeValue(dtype)}`, {
+      dtype,
+    });
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    throw new ConfigError(`loadModel: onProgress must be a function, got ${describeValue(onProgress)}`);
+}
+
+function checkTokenizer(tokenizer: Tokenizer | undefined, { config, describedBy, files }: Checkpoint): void {
+  if (tokenizer === undefined || tokenizer.vocabSize <= config.vocabSize) return;
+  const file = files.find(({ name }) => /^tok/.test(name))?.name ?? "the tokenizer";
+  throw new FormatError(
+    `${file}: has ${tokenizer.vocabSize} ids, the model of ${describedBy} only ${config.vocabSize}; they do not belong together`,
+    { tokenizer: tokenizer.vocabSize, model: config.vocabSize },
+  );
 }
 
 /** A config with another context, as what the Transformer's constructor takes. */
-function withContext(config: ResolvedConfig, wanted: number = config.contextLength): ModelConfig {
+function withContext({ config, describedBy }: Checkpoint, wanted: number = config.contextLength): ModelConfig {
   if (config.position === "learned" && wanted > config.contextLength) {
     throw new ConfigError(
       `loadModel: contextLength ${wanted} exceeds the model's table of ${config.contextLength} learned positions`,
@@ -157,12 +175,17 @@ function withContext(config: ResolvedConfig, wanted: number = config.contextLeng
     );
   }
   // No tensor of the file vouches for the length of computed positions, so a wild one must not size the tables.
-  const width = config.position === "rotary" ? config.headDim : config.dModel;
-  if (config.position !== "learned" && wanted * width > MAX_POSITION_NUMBERS) {
+  const width = positionWidth(config);
+  if (wanted * width > MAX_POSITION_NUMBERS) {
     throw new FormatError(
-      `${FILES.config}: a context of ${wanted} tokens needs position tables beyond ${MAX_POSITION_NUMBERS} numbers; pass contextLength up to ${Math.floor(MAX_POSITION_NUMBERS / width)}`,
+      `${describedBy}: a context of ${wanted} tokens needs position tables beyond ${MAX_POSITION_NUMBERS} numbers; pass contextLength up to ${Math.floor(MAX_POSITION_NUMBERS / width)}`,
       { wanted },
     );
   }
   return { ...config, contextLength: wanted };
+}
+
+/** Numbers that the tables of computed positions have for each position. */
+function positionWidth({ position, headDim, dModel }: ResolvedConfig): number {
+  return position === "learned" ? 0 : position === "rotary" ? headDim : dModel;
 }

@@ -31,6 +31,8 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
       { "src/nn/linear.ts": `import { x } from "../index.ts";` },
       { "src/cli.ts": `import { x } from "./public/model.ts";` },
       { "src/public/model.ts": `import { x } from "../cli.ts";` },
+      { "src/load.ts": `import { x } from "./cli/terminal.ts";` },
+      { "src/cli/run.ts": `import { x } from "../index.ts";` },
       { "src/viz/plot.ts": `import { x } from "../errors.ts";` },
       { "src/inspect/lens.ts": `import { x } from "../viz/plot.ts";` },
       { "src/stuff/x.ts": `import { x } from "../errors.ts";` },
@@ -44,7 +46,8 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
       "src/nn/linear.ts": `import { a } from "./init.ts"; import { b } from "../errors.ts"; import { c } from "../backend/current.ts";`,
       "src/formats/save.ts": `import { a } from "../tokenizer/tokenizer.ts"; import { b } from "../tensor/tensor.ts"; import type { Stats } from "node:fs";`,
       "src/viz/plot.ts": `import type { Tensor } from "../tensor/tensor.ts";`,
-      "src/cli.ts": `import { x } from "./training/train.ts";`,
+      "src/cli.ts": `import { x } from "./training/train.ts"; import { y } from "./cli/run.ts";`,
+      "src/cli/run.ts": `import { x } from "./terminal.ts"; import { y } from "../load.ts";`,
     },
   },
   {
@@ -69,6 +72,7 @@ const cases: { name: string; rule: Rule; bad: Snippet[]; good: Snippet }[] = [
     good: {
       "src/formats/source.ts": `export const read = async () => await import("node:fs/promises");`,
       "src/cli.ts": `import fs from "node:fs";`,
+      "src/cli/train.ts": `import fs from "node:fs";`,
     },
   },
   {

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { AbortError, ConfigError, FileError, FormatError } from "../src/errors.ts";
-import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
+import { readSafetensors } from "../src/formats/safetensors.ts";
+import { writeSafetensors } from "../src/formats/safetensors-writer.ts";
 import { saveModel } from "../src/formats/save.ts";
-import { loadModel } from "../src/load.ts";
+import { describeModel, loadModel } from "../src/load.ts";
 import type { LoadProgress } from "../src/load.ts";
 import { presets } from "../src/model/config.ts";
 import { Transformer } from "../src/model/transformer.ts";
@@ -163,7 +164,14 @@ describe("options", () => {
   it("an unknown or senseless one is refused", async () => {
     const files = await smallModel();
     await expect(loadModel(files, { contextlength: 5 } as object)).rejects.toThrow(
-      'loadModel: unknown option "contextlength"; known options: contextLength, signal, onProgress',
+      'loadModel: unknown option "contextlength"; known options: contextLength, dtype, onProgress, signal, fetch, headers, cache, integrity',
+    );
+    await expect(loadModel(files, { dtype: "q5_0" as "f32" })).rejects.toThrow(
+      'loadModel: dtype must be one of f32, f16, bf16, q8_0, q4_0, got "q5_0"',
+    );
+    await expect(loadModel(files, { onProgress: 3 as unknown as () => void })).rejects.toThrow(ConfigError);
+    await expect(describeModel(files, { contextLength: 5 } as object)).rejects.toThrow(
+      'describeModel: unknown option "contextLength"; known options: signal, fetch, headers, cache, integrity',
     );
     await expect(loadModel(files, { contextLength: 0 })).rejects.toThrow("loadModel: contextLength must be an integer");
     await expect(loadModel(files, { contextLength: undefined })).resolves.toBeDefined();

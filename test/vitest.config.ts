@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration, ViteUserConfig } from "vitest/config";
+import { keepsFiles } from "./browser/file-server.ts";
 import { SkipReporter } from "./skip-reporter.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -47,6 +48,7 @@ const browserProject = (name: string, isolated: boolean): TestProjectInlineConfi
       { find: /^heed\/(.+)$/, replacement: `${root}dist/$1.js` },
     ],
   },
+  plugins: [keepsFiles()],
   server: { host: "127.0.0.1", headers: isolated ? isolation : {} },
   test: {
     ...patience,

@@ -252,14 +252,14 @@ export interface Kernels {
   ): void;
   /**
    * out [m, n] = x [m, k] · Wᵀ for a stored W [n, k], read once for all m, of which there should be few; begin, end over the n
-   * rows of W. A backend may round x to 16 bits for each block of 32 to multiply in whole numbers.
+   * rows of W. What a row of x gives does not depend on the other rows. A backend may round x to 16 bits to multiply blocks in whole
+   * numbers: each number by at most 2^-16 of the greatest of its block of 32, and what is not finite to NaN.
    */
   linearStored(
     out: Float32Array, x: Float32Array, weight: Uint8Array,
     form: number, m: number, k: number, n: number,
     begin: number, end: number,
   ): void;
-
 
   /**
    * out [count, cols] = table [tableRows, cols] at ids [count]; begin, end over count. Ids are in range: the caller

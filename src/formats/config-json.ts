@@ -22,7 +22,6 @@ export interface DescribedModel {
 
 /** Fields of any config.json that mean other tensors, or another model. */
 const REFUSED: Readonly<Record<string, boolean | undefined>> = {
-  quantization_config: undefined,
   is_encoder_decoder: false,
   add_cross_attention: false,
 };
@@ -60,11 +59,26 @@ export function readConfig(fields: Fields): DescribedModel {
     );
   }
   for (const [name, value] of Object.entries(REFUSED)) fields.refuse(name, value);
+  refuseQuantized(fields);
   const { settings, inside } = architectureOf(family).huggingFace;
   return {
     type: family,
     config: readSettings(family === type ? fields : partOf(fields, inside?.part ?? ""), settings),
   };
+}
+
+/** Weights of bitsandbytes, GPTQ, AWQ, MLX …: each has a form of its own. */
+function refuseQuantized(fields: Fields): void {
+  for (const name of ["quantization_config", "quantization"]) {
+    const how = fields.value(name);
+    if (how === undefined) continue;
+    const { quant_method: method } = how as { quant_method?: unknown };
+    const named = method === undefined ? "" : ` (quant_method ${describeValue(method)})`;
+    throw new FormatError(
+      `${fields.where(name)} ${describeValue(how)} is not supported${named}; take the model with float weights, or as a GGUF file`,
+      { file: fields.file, field: name, method },
+    );
+  }
 }
 
 /** The object in a field that describes the text model of a larger one. */

@@ -23,8 +23,27 @@ export async function fileSystem(operation: string): Promise<FileSystem> {
     // Falls through to the error that both cases share.
   }
   throw new ConfigError(
-    `${operation}: this runtime has no file system; pass a Map from file names to Uint8Arrays instead of a path`,
+    `${operation}: this runtime has no file system; pass a Map from file names to Uint8Arrays instead of a path (or, to load, an http address or a File)`,
   );
+}
+
+/**
+ * Bytes of memory that this process may use at most; undefined where nobody says so, as in browsers.
+ */
+export async function machineMemory(): Promise<number | undefined> {
+  try {
+    // Deno asks the user at the terminal for what a program may not know.
+    const { Deno } = globalThis as { Deno?: { permissions: { query(what: object): Promise<{ state: string }> } } };
+    const asked = await Deno?.permissions.query({ name: "sys", kind: "systemMemoryInfo" });
+    if (asked !== undefined && asked.state !== "granted") return undefined;
+    const { totalmem } = await import(/* webpackIgnore: true */ "node:os");
+    const total = totalmem();
+    // The limit of a container; 0 or beyond the machine's memory where there is none. Older Node 20 lacks the function.
+    const limit = globalThis.process?.constrainedMemory?.() ?? 0;
+    return limit > 0 && limit < total ? limit : total > 0 ? total : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Throws a `ConfigError` unless `path` is a text that can name a folder. */

@@ -4,6 +4,7 @@
 export const FILES = {
   config: "config.json",
   weights: "model.safetensors",
+  index: "model.safetensors.index.json",
   tokenizer: "tokenizer.json",
   tokenizerConfig: "tokenizer_config.json",
   chatTemplate: "chat_template.jinja",

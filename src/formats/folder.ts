@@ -1,17 +1,22 @@
-/** Writing a set of files into a folder so that either all of them are there at the end or everything is as before. */
-import { AbortError, FileError, throwIfAborted } from "../errors.ts";
+/** Writing a file, or a set of files into a folder, so that either all is there at the end or everything is as before. */
+import { FileError, throwIfAborted } from "../errors.ts";
 import { checkPath, errorCode, fileError, fileSystem } from "./file-system.ts";
 import type { FileSystem } from "./file-system.ts";
+import { partsOf } from "./parts.ts";
+import type { FileContent } from "./parts.ts";
 
 /** What is to be written where. */
 export interface FolderContent {
   /** Contents by file name. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly files: ReadonlyMap<string, FileContent>;
   /** Files that must not be there afterwards. */
   readonly removed: readonly string[];
 }
 
 const UNCHANGED = "nothing was saved, and what was there before is unchanged";
+
+/** Bytes that go to the disk at once; abort signals are looked at in between. */
+const STEP_BYTES = 4 << 20;
 
 /**
  * Writes `content` into a folder, which is made if it does not exist. Everything is first written beside its final place
@@ -25,21 +30,55 @@ export async function writeFolder(
   content: FolderContent,
   signal?: AbortSignal,
 ): Promise<void> {
-  checkPath(operation, target);
-  const system = await fileSystem(operation);
-  const folder = system.path.resolve(target);
-  try {
-    const stats = await system.fs.stat(folder).catch(ignoreMissing);
+  await writePlace(operation, target, async (system, folder, stats) => {
+    const work = { operation, signal };
     if (stats !== undefined && !stats.isDirectory()) {
       throw new FileError(`${operation}: ${folder}: this is a file; pass a folder, it is made if it does not exist`, {
         path: folder,
       });
     }
-    if (stats === undefined) await createFolder(system, folder, content, { operation, signal });
-    else await replaceFiles(system, folder, content, { operation, signal });
+    if (stats !== undefined) return replaceFiles(system, folder, content, work);
+    await createPlace(system, folder, async (place) => {
+      await system.fs.mkdir(place);
+      await writeFiles(system, place, content.files, work);
+    });
+  });
+}
+
+/**
+ * Writes one file in the same way. The folders above it are made if they do not exist; a file that is there is replaced.
+ *
+ * @throws FileError saying what is in the way, AbortError if `signal` fires before the file is moved
+ */
+export async function writeFile(
+  operation: string,
+  target: string,
+  content: FileContent,
+  signal?: AbortSignal,
+): Promise<void> {
+  await writePlace(operation, target, async (system, file, stats) => {
+    if (stats?.isDirectory())
+      throw new FileError(`${operation}: ${file}: this is a folder; pass the path of a file`, { path: file });
+    await createPlace(system, file, (place) => writeContent(system, place, content, { operation, signal }));
+  });
+}
+
+/** What is at a place, if anything is. */
+type Stats = Awaited<ReturnType<FileSystem["fs"]["stat"]>> | undefined;
+
+/** Does the writing at a path; its failures come out as FileErrors. */
+async function writePlace(
+  operation: string,
+  target: string,
+  write: (system: FileSystem, place: string, stats: Stats) => Promise<void>,
+): Promise<void> {
+  checkPath(operation, target);
+  const system = await fileSystem(operation);
+  const place = system.path.resolve(target);
+  try {
+    await write(system, place, await system.fs.stat(place).catch(ignoreMissing));
   } catch (cause) {
-    if (signal?.aborted && errorCode(cause) === "ABORT_ERR") throw new AbortError(operation, signal.reason);
-    throw fileError(operation, folder, cause, UNCHANGED);
+    throw fileError(operation, place, cause, UNCHANGED);
   }
 }
 
@@ -49,25 +88,23 @@ interface Work {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Fills a folder beside the final one and renames it. */
-async function createFolder(
+/** Makes something beside its final place and renames it. */
+async function createPlace(
   { fs, path }: FileSystem,
-  folder: string,
-  { files }: FolderContent,
-  work: Work,
+  final: string,
+  make: (place: string) => Promise<void>,
 ): Promise<void> {
-  const parent = path.dirname(folder);
+  const parent = path.dirname(final);
   const missing = await missingFolders({ fs, path }, parent);
   let staging: string | undefined;
   let done = false;
   try {
     for (const place of missing) await fs.mkdir(place);
-    staging = await fs.mkdtemp(`${folder}.saving-`);
-    // mkdtemp's folder is for its owner only; the one inside has the permissions that folders have here.
+    staging = await fs.mkdtemp(`${final}.saving-`);
+    // mkdtemp's folder is for its owner only; what is made inside has the permissions that things have here.
     const inner = path.join(staging, "model");
-    await fs.mkdir(inner);
-    await writeFiles({ fs, path }, inner, files, work);
-    await fs.rename(inner, folder);
+    await make(inner);
+    await fs.rename(inner, final);
     done = true;
   } finally {
     if (staging !== undefined) await fs.rm(staging, { recursive: true, force: true }).catch(ignore);
@@ -79,7 +116,7 @@ async function createFolder(
  * The folders on the way to `folder` that do not exist, outermost first. Node's own recursive mkdir is no help: in a file
  * system that refuses new folders as if it did not exist, such as /proc, it tries for ever.
  */
-async function missingFolders({ fs, path }: FileSystem, folder: string): Promise<string[]> {
+export async function missingFolders({ fs, path }: FileSystem, folder: string): Promise<string[]> {
   const missing: string[] = [];
   let at = folder;
   while ((await fs.stat(at).catch(ignoreMissing)) === undefined) {
@@ -149,22 +186,48 @@ async function keepOld(fs: FileSystem["fs"], place: string, second: string, oper
 }
 
 async function writeFiles(
-  { fs, path }: FileSystem,
+  system: FileSystem,
   folder: string,
-  files: ReadonlyMap<string, Uint8Array>,
+  files: ReadonlyMap<string, FileContent>,
+  work: Work,
+): Promise<void> {
+  for (const [name, content] of files) await writeContent(system, system.path.join(folder, name), content, work);
+}
+
+/** Writes a new file. Its parts are copied step by step: a model's bytes may move while the disk is busy. */
+async function writeContent(
+  { fs }: FileSystem,
+  place: string,
+  content: FileContent,
   { operation, signal }: Work,
 ): Promise<void> {
-  for (const [name, bytes] of files) {
+  const parts = partsOf(content);
+  const total = parts.reduce((sum, { size }) => sum + size, 0);
+  const step = new Uint8Array(Math.min(STEP_BYTES, total));
+  const file = await fs.open(place, "wx");
+  let filled = 0;
+  const flush = async (): Promise<void> => {
     throwIfAborted(signal, operation);
-    // `flush`: the numbers are on the disk before the name is. Runtimes that do not know it ignore it.
-    const options: { flag: string; flush: boolean; signal: AbortSignal | undefined } = {
-      flag: "wx",
-      flush: true,
-      signal,
-    };
-    await fs.writeFile(path.join(folder, name), bytes, options);
+    for (let at = 0; at < filled;) at += (await file.write(step, at, filled - at)).bytesWritten;
+    filled = 0;
+  };
+  try {
+    for (const part of parts) {
+      let bytes = part.size > 0 ? part.bytes() : step;
+      for (let at = 0; at < part.size;) {
+        if (bytes.length !== part.size) bytes = part.bytes();
+        const count = Math.min(part.size - at, step.length - filled);
+        step.set(bytes.subarray(at, at + count), filled);
+        at += count;
+        filled += count;
+        if (filled === step.length) await flush();
+      }
+    }
+    await flush();
+    await file.sync(); // the numbers are on the disk before the name is
+  } finally {
+    await file.close();
   }
-  throwIfAborted(signal, operation);
 }
 
 function ignore(): void {}

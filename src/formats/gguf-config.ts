@@ -5,7 +5,7 @@ import type { Architecture } from "./architectures/architecture.ts";
 import { asInGGUF } from "./architectures/gguf-settings.ts";
 import { FAMILIES, architectureOf } from "./architectures/table.ts";
 import { fromFile, toFile } from "./architectures/tensor-rules.ts";
-import type { RowData, TensorArray } from "./architectures/tensor-rules.ts";
+import type { RowData, TensorArray, TensorNames } from "./architectures/tensor-rules.ts";
 import { readSettings, saysAll, writeSettings } from "./config-json.ts";
 import { Fields } from "./fields.ts";
 
@@ -43,6 +43,11 @@ function formOf(operation: string, architecture: string): GGUFForm {
     `${operation}: architecture must be one of ${ggufArchitectures().join(", ")}, got ${describeValue(architecture)}`,
     { architecture },
   );
+}
+
+/** What the GGUF files of an architecture call their tensors. Throws a ConfigError for an unknown one. */
+export function ggufTensorNames(architecture: string): TensorNames {
+  return formOf("ggufTensorNames", architecture).names;
 }
 
 /**

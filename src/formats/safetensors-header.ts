@@ -6,7 +6,7 @@
 import { FormatError, describeValue } from "../errors.ts";
 
 /** Bytes of one number of each type that is read. */
-const ITEM_BYTES = {
+export const ITEM_BYTES = {
   BOOL: 1,
   U8: 1,
   I8: 1,
@@ -58,7 +58,7 @@ const LENGTH_BYTES = 8;
  * @throws FormatError saying what is wrong and where
  */
 export function parseHeader(head: Uint8Array, fileBytes: number, file: string): SafetensorsHeader {
-  const dataBegin = LENGTH_BYTES + headerLength(head, fileBytes, file);
+  const dataBegin = headerEnd(head, fileBytes, file);
   const json = decodeHeader(head.slice(LENGTH_BYTES, dataBegin), file);
   const object = parseObject(json, file);
   const names = topLevelKeys(json);
@@ -78,7 +78,13 @@ export function parseHeader(head: Uint8Array, fileBytes: number, file: string): 
   };
 }
 
-function headerLength(head: Uint8Array, fileBytes: number, file: string): number {
+/**
+ * How many bytes of a file its header takes, with the 8 before it.
+ *
+ * @param head the beginning of the file, at least 8 bytes
+ * @throws FormatError if it is no safetensors file, or shorter than its header
+ */
+export function headerEnd(head: Uint8Array, fileBytes: number, file: string): number {
   if (fileBytes < LENGTH_BYTES || head.length < LENGTH_BYTES) {
     throw broken(
       file,
@@ -101,7 +107,7 @@ function headerLength(head: Uint8Array, fileBytes: number, file: string): number
   const missing = LENGTH_BYTES + length - fileBytes;
   if (missing > 0)
     throw broken(file, `truncated: the header has ${length} bytes, of which ${missing} are missing`, { missing });
-  return length;
+  return LENGTH_BYTES + length;
 }
 
 function decodeHeader(bytes: Uint8Array, file: string): string {

@@ -1,59 +1,159 @@
-/** The tensors of a checkpoint as the parameters of a model: all there, none too many, all of the right shape. */
+/**
+ * The tensors of a checkpoint as the parameters of a model: all there, none too many, all of the right shape; and how each
+ * will be held.
+ */
 import { FormatError } from "../errors.ts";
 import type { ResolvedConfig } from "../model/config.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
-import { HEAD, canonicalNames, fromFile, nameInFile, nameSome, toFile } from "./architectures/tensor-rules.ts";
-import type { TensorNames } from "./architectures/tensor-rules.ts";
-import type { DescribedModel } from "./config-json.ts";
-import { namesOf } from "./names.ts";
-import type { NamedArray, SafetensorsFile } from "./safetensors.ts";
+import { canBeStored } from "../model/transformer.ts";
+import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { STORED_FORMS } from "../tensor/stored.ts";
+import type { StoredType } from "../tensor/stored.ts";
+import { HEAD, canonicalNames, nameInFile, nameSome, placesInFile, toFile } from "./architectures/tensor-rules.ts";
+import type { Place, TensorArray } from "./architectures/tensor-rules.ts";
+import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
+import { checkNumberType } from "./numbers.ts";
 
+const EMBEDDING = "tokenEmbedding.weight";
 const POSITIONS = "positionEmbedding.weight";
 
+/** How a model holds a matrix: as 32-bit floats, or smaller. */
+export type WeightType = "f32" | StoredType;
+
+/** The ways by name. */
+export const WEIGHT_TYPES: readonly WeightType[] = ["f32", "f16", "bf16", "q8_0", "q4_0"];
+
+/** A parameter that is to be read. */
+export interface PlannedWeight {
+  /** As heed calls it. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** How it will be held. */
+  readonly type: WeightType;
+  /** Where it lies in its tensor. */
+  readonly place: Place;
+  /** Whether it is there already, and what lies here must be the same: the head of a tied model, written a second time. */
+  readonly isCopy: boolean;
+}
+
+/** A tensor of a file and what it holds. */
+export interface PlannedTensor {
+  readonly tensor: CheckpointTensor;
+  readonly weights: readonly PlannedWeight[];
+}
+
+/** How weights are wanted. */
+export interface WeightOptions {
+  /** Rows of a table of learned positions, at most those that there are. Default: all. */
+  contextLength?: number | undefined;
+  /** How matrices are held. Default: as they are stored, as far as possible. */
+  dtype?: WeightType | undefined;
+}
+
 /**
- * A model's parameters from a file, under heed's names. Numbers are converted when they are asked for, one parameter at
- * a time, so that beside the file and the model no third copy is ever held.
+ * What has to be read for a model, in the order in which it lies in the files.
  *
- * @param config the model as the file holds it
- * @param contextLength rows that are wanted of a table of learned positions, at most those that there are
- * @throws FormatError naming the tensors that are missing, unexpected, or of a shape that does not fit the config
+ * By default F16, BF16, Q8_0 and Q4_0 are held as such, GGML's other types as f16, all others as f32. Vectors and learned
+ * positions are always f32.
+ *
+ * @throws FormatError naming the tensors that are missing, unexpected, of an unknown type, or of a shape that does not fit
+ *   the config
  */
-export function readParameters(
-  file: SafetensorsFile,
-  { type, config }: DescribedModel,
-  contextLength: number = config.contextLength,
-): ReadonlyMap<string, Float32Array> {
-  const { tieEmbeddings, nLayers } = config;
-  const names = namesOf(type);
-  // Ties are checked first: the file may hold the shared matrix a second time, under the name of the head.
-  const found: ReadonlyMap<string, NamedArray> = file.tensors();
-  const all = names === undefined ? new Map(found) : canonicalNames(names, found, file.name);
-  if (tieEmbeddings && names !== undefined) dropTiedHead(file.name, names, all);
-  // Before any work by the config's counts: a block has more than one tensor, so a file of few tensors has few blocks.
-  if (all.size < nLayers) {
-    throw new FormatError(`${file.name}: the config has ${nLayers} layers, which ${all.size} tensors cannot fill`, {
-      nLayers,
-      tensors: all.size,
-    });
+export function planWeights(checkpoint: Checkpoint, options: WeightOptions = {}): PlannedTensor[] {
+  const { config, names, file, tensors } = checkpoint;
+  const all = names === undefined ? new Map(tensors) : canonicalNames(names, tensors, file);
+  const twin = takeTwin(checkpoint, all);
+  checkTensors(checkpoint, all);
+  const places = names === undefined ? ownPlaces(all) : placesInFile(file, names, config, all);
+  const planned = new Map<CheckpointTensor, PlannedWeight[]>([...tensors.values()].map((tensor) => [tensor, []]));
+  const plan = (tensor: CheckpointTensor, weight: PlannedWeight): void => void planned.get(tensor)?.push(weight);
+  for (const [name, place] of places) {
+    const tensor = all.get(place.theirs) as CheckpointTensor;
+    checkNumberType(tensor.dtype, `${tensor.file.name}: tensor "${tensor.name}"`);
+    const weight = planWeight(name, place, tensor.dtype, options);
+    if (name !== EMBEDDING || twin === undefined) {
+      plan(tensor, weight);
+      continue;
+    }
+    // Of the two the one that comes first is read, and the other compared with it.
+    const [first, second] = [...tensors.values()].filter((one) => one === tensor || one === twin);
+    plan(first, weight);
+    plan(second, { ...weight, isCopy: true });
   }
-  const shapes = parameterShapes(config);
-  const expected = names === undefined ? shapes : toFile("readParameters", names, config, shapes);
-  checkTensors(file.name, expected, all, names && nameInFile(names, HEAD));
-  const parameters = names === undefined ? all : fromFile(file.name, names, config, all);
-  const positions = parameters.get(POSITIONS);
-  if (positions !== undefined)
-    parameters.set(POSITIONS, {
-      shape: [contextLength, config.dModel],
-      data: positions.data.subarray(0, contextLength * config.dModel),
-    });
-  return new ParametersOnDemand(parameters);
+  return [...planned].flatMap(([tensor, weights]) => (weights.length === 0 ? [] : { tensor, weights }));
+}
+
+function planWeight(
+  name: string,
+  place: Place,
+  dtype: string,
+  { contextLength, dtype: wanted }: WeightOptions,
+): PlannedWeight {
+  if (name === POSITIONS && contextLength !== undefined) {
+    const [rows, ...inner] = place.shape;
+    const kept = Math.min(rows, contextLength);
+    place = { ...place, shape: [kept, ...inner], runs: [{ part: 0, ours: 0, theirs: 0, count: kept }] };
+  }
+  const { shape } = place;
+  return {
+    name,
+    shape,
+    type: canBeStored(name, shape) ? typeFor(dtype, shape[1], wanted) : "f32",
+    place,
+    isCopy: false,
+  };
+}
+
+/** How a matrix will be held that is stored in a GGML type or a plain one. */
+function typeFor(dtype: string, cols: number, wanted: WeightType | undefined): WeightType {
+  const type = wanted ?? WEIGHT_TYPES.find((name) => name === dtype.toLowerCase()) ?? (/Q/.test(dtype) ? "f16" : "f32");
+  return type === "f32" || cols % STORED_FORMS[type].blockSize === 0 ? type : "f16";
+}
+
+/** Bytes of a parameter as it will be held. */
+export function heldBytes({ shape, type }: PlannedWeight): number {
+  if (type === "f32") return 4 * sizeOf(shape);
+  const { blockSize, blockBytes } = STORED_FORMS[type];
+  return (sizeOf(shape) / blockSize) * blockBytes;
+}
+
+/** heed's own format: every parameter is a tensor. */
+function ownPlaces(tensors: ReadonlyMap<string, CheckpointTensor>): Map<string, Place> {
+  return new Map(
+    [...tensors].map(([name, { shape }]) => {
+      const rule = { theirs: name, ours: [name] };
+      return [name, { theirs: name, rule, shape, runs: [{ part: 0, ours: 0, theirs: 0, count: shape[0] }] }];
+    }),
+  );
+}
+
+/** Some files of tied models hold the shared matrix again as the head: takes it out. */
+function takeTwin(
+  { config, names, file, describedBy }: Checkpoint,
+  tensors: Map<string, CheckpointTensor>,
+): CheckpointTensor | undefined {
+  if (!config.tieEmbeddings || names === undefined) return undefined;
+  const [headName, embeddingName] = [HEAD, EMBEDDING].map((name) => nameInFile(names, name) ?? "");
+  const head = tensors.get(headName);
+  const embedding = tensors.get(embeddingName);
+  if (head === undefined || embedding === undefined) return undefined;
+  if (!sameShape(head.shape, embedding.shape)) throw untied(file, headName, describedBy);
+  tensors.delete(headName);
+  return head;
+}
+
+/** The error for a head that would be lost without a word. */
+export function untied(file: string, head: string, describedBy: string): FormatError {
+  return new FormatError(
+    `${file}: "${head}" differs from the token embedding, but ${describedBy} says that they are tied; set tie_word_embeddings to false to use it`,
+    { file },
+  );
 }
 
 /** The name and shape of every parameter of a model, as `model.parameters()` has them, without building one. */
-export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray> {
+export function parameterShapes(config: ResolvedConfig): Map<string, TensorArray> {
   const { vocabSize, contextLength, dModel, nLayers, nHeads, nKvHeads, headDim, dFf } = config;
   const { norm, gated, bias, qkvBias, qkNorm, normPlacement } = config;
-  const shapes = new Map<string, NamedArray>();
+  const shapes = new Map<string, TensorArray>();
   const add = (name: string, ...shape: number[]): void => void shapes.set(name, { shape, data: NO_NUMBERS });
   const layer = (name: string, hasBias: boolean, ...shape: number[]): void => {
     add(`${name}.weight`, ...shape);
@@ -88,21 +188,26 @@ export function parameterShapes(config: ResolvedConfig): Map<string, NamedArray>
   return shapes;
 }
 
-const NO_NUMBERS: Float32Array = new Float32Array(0);
+const NO_NUMBERS: Float32Array = /* @__PURE__ */ new Float32Array(0);
 
-/** Checks the tensors of a file against those that a config asks for, both by the same kind of names. */
-function checkTensors(
-  file: string,
-  expected: ReadonlyMap<string, NamedArray>,
-  found: ReadonlyMap<string, NamedArray>,
-  head: string | undefined,
-): void {
+/** Checks the tensors of a file against those that the config asks for, all by the names of the rules. */
+function checkTensors(checkpoint: Checkpoint, found: ReadonlyMap<string, CheckpointTensor>): void {
+  const { config, names, file, describedBy } = checkpoint;
+  // Before any work by the config's counts: a block has more than one tensor, so a file of few tensors has few blocks.
+  if (found.size < config.nLayers) {
+    throw new FormatError(`${file}: the config has ${config.nLayers} layers, which ${found.size} tensors cannot fill`, {
+      nLayers: config.nLayers,
+      tensors: found.size,
+    });
+  }
+  const shapes = parameterShapes(config);
+  const expected = names === undefined ? shapes : toFile("loadModel", names, config, shapes);
   const missing = [...expected.keys()].filter((name) => !found.has(name));
   if (missing.length > 0) {
-    const hint =
-      missing[0] === head
-        ? "; if the head shares the token embedding, config.json must say tie_word_embeddings: true"
-        : "";
+    const isHead = missing[0] === (names && nameInFile(names, HEAD));
+    const hint = isHead
+      ? `; if the head shares the token embedding, ${describedBy} must say tie_word_embeddings: true`
+      : "";
     throw new FormatError(
       `${file}: ${missing.length} of ${expected.size} tensors are missing: ${nameSome(missing)}${hint}`,
       { file, missing },
@@ -111,74 +216,17 @@ function checkTensors(
   const unexpected = [...found.keys()].filter((name) => !expected.has(name));
   if (unexpected.length > 0) {
     throw new FormatError(
-      `${file}: ${unexpected.length} tensors have no place in the model that config.json describes: ${nameSome(unexpected)}`,
+      `${file}: ${unexpected.length} tensors have no place in the model that ${describedBy} describes: ${nameSome(unexpected)}`,
       { file, unexpected },
     );
   }
   for (const [name, { shape }] of expected) {
-    const got = (found.get(name) as NamedArray).shape;
-    if (!sameShape(shape, got)) {
+    const tensor = found.get(name) as CheckpointTensor;
+    if (!sameShape(shape, tensor.shape)) {
       throw new FormatError(
-        `${file}: "${name}" must have shape ${formatShape(shape)} by config.json, got ${formatShape(got)}`,
-        { file, name, shape, got },
+        `${tensor.file.name}: "${name}" must have shape ${formatShape(shape)} by ${describedBy}, got ${formatShape(tensor.shape)}`,
+        { file: tensor.file.name, name, shape, got: tensor.shape },
       );
     }
-  }
-}
-
-/** Some files of tied models hold the shared matrix again as the head. A head of its own would be lost without a word: refuse it. */
-function dropTiedHead(file: string, names: TensorNames, tensors: Map<string, NamedArray>): void {
-  const [headName, embeddingName] = [HEAD, "tokenEmbedding.weight"].map((name) => nameInFile(names, name) ?? "");
-  const head = tensors.get(headName);
-  const embedding = tensors.get(embeddingName);
-  if (head === undefined || embedding === undefined) return;
-  const [headData, embeddingData] = [head.data, embedding.data];
-  if (!sameShape(head.shape, embedding.shape) || headData.some((value, i) => !Object.is(value, embeddingData[i]))) {
-    throw new FormatError(
-      `${file}: "${headName}" differs from the token embedding, but config.json says that they are tied; set tie_word_embeddings to false to use it`,
-      { file },
-    );
-  }
-  tensors.delete(headName);
-}
-
-/** A map whose values are computed each time they are read. */
-class ParametersOnDemand implements ReadonlyMap<string, Float32Array> {
-  readonly #values: ReadonlyMap<string, NamedArray>;
-
-  constructor(values: ReadonlyMap<string, NamedArray>) {
-    this.#values = values;
-  }
-
-  get size(): number {
-    return this.#values.size;
-  }
-
-  has(name: string): boolean {
-    return this.#values.has(name);
-  }
-
-  get(name: string): Float32Array | undefined {
-    return this.#values.get(name)?.data;
-  }
-
-  keys(): MapIterator<string> {
-    return this.#values.keys();
-  }
-
-  *values(): MapIterator<Float32Array> {
-    for (const { data } of this.#values.values()) yield data;
-  }
-
-  *entries(): MapIterator<[string, Float32Array]> {
-    for (const [name, { data }] of this.#values) yield [name, data];
-  }
-
-  [Symbol.iterator](): MapIterator<[string, Float32Array]> {
-    return this.entries();
-  }
-
-  forEach(visit: (value: Float32Array, name: string, map: ReadonlyMap<string, Float32Array>) => void): void {
-    for (const [name, value] of this.entries()) visit(value, name, this);
   }
 }

@@ -6,7 +6,7 @@ import { ConfigError, ShapeError, checkOptions, describeValue } from "../errors.
 import { Dropout } from "../nn/dropout.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { assignParameters, blank, seeded } from "../nn/init.ts";
-import type { Initializer } from "../nn/init.ts";
+import type { Initializer, ParameterValues } from "../nn/init.ts";
 import { KVCache } from "../nn/kv-cache.ts";
 import { Linear } from "../nn/linear.ts";
 import { Module, observeUnder } from "../nn/module.ts";
@@ -31,8 +31,13 @@ import { summarize } from "./summary.ts";
 export interface TransformerOptions {
   /** Seed of the initial weights. Default 0. */
   seed?: number;
-  /** Values for every parameter, by name, instead of initial weights; they are copied. */
-  parameters?: ReadonlyMap<string, Float32Array>;
+  /**
+   * Values for every parameter, by name, instead of initial weights: arrays are copied, tensors are taken over, whatever
+   * form they hold their numbers in.
+   */
+  parameters?: ParameterValues;
+  /** Where these come from, for `summary()`: the name of a file. */
+  origin?: string;
 }
 
 /** Options of `forward`. */
@@ -69,6 +74,7 @@ export class Transformer extends Module {
   /** [vocabSize, dModel]; absent where the head shares the token embedding. */
   readonly lmHead: Linear | undefined;
   readonly #dropout: Dropout;
+  readonly #origin: string | undefined;
   /** Angles of layers that see everything and of those that slide; the same table unless the config tells them apart. */
   #rotary: { full: RotaryTable; sliding: RotaryTable } | undefined;
   /** With "dynamic" scaling: angles for the longest text seen beyond the original context. */
@@ -85,11 +91,14 @@ export class Transformer extends Module {
    */
   constructor(config: ModelConfig, options: TransformerOptions = {}) {
     super();
-    checkOptions("Transformer", options, ["seed", "parameters"]);
+    checkOptions("Transformer", options, ["seed", "parameters", "origin"]);
     const { seed = 0 } = options;
     if (options.seed !== undefined && options.parameters !== undefined)
       throw new ConfigError("Transformer: seed has no effect on given parameters; give one of the two");
+    if (options.origin !== undefined && (typeof options.origin !== "string" || options.parameters === undefined))
+      throw new ConfigError("Transformer: origin must be a text and stand beside parameters");
     this.config = resolveConfig(config);
+    this.#origin = options.origin;
     checkPositions(this.config);
     const { vocabSize, contextLength, dModel, nLayers, position } = this.config;
     const init: Initializer = options.parameters === undefined ? seeded(seed) : blank();
@@ -255,7 +264,7 @@ export class Transformer extends Module {
 
   /** A table of layers, shapes and parameter counts. */
   summary(): string {
-    return summarize(this.config, this.parameters());
+    return summarize(this.config, this.parameters(), this.#origin);
   }
 
   /** Gives the weights up, whose memory may be used again at once; using the model afterwards throws a `DisposedError`. */
@@ -290,6 +299,11 @@ function checkForwardOptions(options: ForwardOptions): void {
   if (dropoutRandom !== undefined && typeof dropoutRandom?.uniform !== "function")
     refuse("dropoutRandom", "a Random", dropoutRandom);
   if (observe !== undefined && typeof observe !== "function") refuse("observe", "a function", observe);
+}
+
+/** Whether a parameter may be held as a `StoredMatrix`: those that inputs are multiplied by, or rows are read from. */
+export function canBeStored(name: string, shape: readonly number[]): boolean {
+  return shape.length === 2 && name !== "positionEmbedding.weight";
 }
 
 /** Throws unless a model's vocabulary can hold every id of a tokenizer. */

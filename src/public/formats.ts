@@ -1,9 +1,22 @@
 /** heed/formats: models from files and back. */
-export { loadModel } from "../load.ts";
-export type { LoadOptions, LoadProgress } from "../load.ts";
+export { describeModel, loadModel } from "../load.ts";
+export type {
+  DescribeOptions,
+  LoadOptions,
+  LoadProgress,
+  ModelDescription,
+  ModelInput,
+  SourceOptions,
+  WeightType,
+} from "../load.ts";
+export type { StoredShare, TensorDescription } from "../formats/describe.ts";
+export type { CheckpointFormat, TokenizerDescription } from "../formats/checkpoint.ts";
+export type { FileHandle, FolderHandle } from "../formats/source.ts";
 export { saveModel } from "../formats/save.ts";
 export type { SaveOptions } from "../formats/save.ts";
-export { SafetensorsFile, readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+export { SafetensorsFile, readSafetensors } from "../formats/safetensors.ts";
+export { writeSafetensors } from "../formats/safetensors-writer.ts";
+export type { TensorBytes, WritableTensor } from "../formats/safetensors-writer.ts";
 export type { NamedArray, ReadSafetensorsOptions, SafetensorsTensor } from "../formats/safetensors.ts";
 export type { DType } from "../formats/safetensors-header.ts";
 export { GGML_TYPES, readGGUFHeader } from "../formats/gguf-header.ts";

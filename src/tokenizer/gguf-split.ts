@@ -110,6 +110,46 @@ export function findSplit(name: unknown): GGUFSplit {
   throw new TokenizerError(message, { name });
 }
 
+/**
+ * The name of the split that cuts as the parts of a `tokenizer.json` say; undefined if there is none.
+ *
+ * @param ignoreMerges whether a piece that is in the vocabulary is one token, or undefined where that makes no difference
+ */
+export function splitName(
+  preTokenizer: unknown,
+  normalizer: unknown,
+  ignoreMerges: boolean | undefined,
+): string | undefined {
+  const patterns = JSON.stringify(patternsOf(preTokenizer));
+  const found = allSplits().find(
+    (split) =>
+      JSON.stringify(split.patterns) === patterns &&
+      JSON.stringify(split.normalizer ?? null) === JSON.stringify(normalizer ?? null) &&
+      (ignoreMerges === undefined || ignoreMerges === (split.ignoreMerges ?? false)),
+  );
+  return found?.names.split(" ")[0];
+}
+
+/** The patterns of a `pre_tokenizer` that ends with bytes, in the terms of the table; undefined for all others. */
+function patternsOf(json: unknown): string[] | undefined {
+  const { type, pretokenizers } = (json ?? {}) as JSONObject;
+  const stages = (type === "Sequence" ? pretokenizers : [json ?? {}]) as JSONObject[];
+  const patterns: string[] = [];
+  for (const [i, stage] of stages.entries()) {
+    const { pattern, behavior, invert } = stage;
+    const regex = (pattern as JSONObject | undefined)?.Regex;
+    if (stage.type === "ByteLevel" && i === stages.length - 1 && stage.add_prefix_space === false) {
+      if (stage.use_regex !== false) patterns.push(GPT2);
+      return patterns;
+    }
+    if (stage.type === "Digits") patterns.push(stage.individual_digits === true ? DIGIT : DIGITS);
+    else if (stage.type === "Split" && behavior === "Isolated" && invert !== true && typeof regex === "string")
+      patterns.push(regex);
+    else return undefined;
+  }
+  return undefined;
+}
+
 /** The `pre_tokenizer` of a `tokenizer.json` that cuts by patterns, one after the other. */
 export function splitJSON(patterns: readonly string[]): object {
   const stages = patterns.map((pattern): JSONObject => {

@@ -28,28 +28,69 @@ export interface SentencePieceParts {
 const SPACE = { pattern: { String: " " }, content: "▁" };
 const MARK = { pattern: { String: "▁" }, content: " " };
 
+/** The stages around such a vocabulary, as parts of a `tokenizer.json`. */
+export function sentencePieceStages(addSpacePrefix: boolean): { normalizer: object; decoder: object } {
+  const prefix = addSpacePrefix ? [{ type: "Prepend", prepend: "▁" }] : [];
+  const strip = addSpacePrefix ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : [];
+  return {
+    normalizer: { type: "Sequence", normalizers: [...prefix, { type: "Replace", ...SPACE }] },
+    decoder: {
+      type: "Sequence",
+      decoders: [{ type: "Replace", ...MARK }, { type: "ByteFallback" }, { type: "Fuse" }, ...strip],
+    },
+  };
+}
+
 /** Makes a tokenizer of a SentencePiece vocabulary. `source` names the file for messages. */
 export function sentencePieceTokenizer(
   { vocab, scores, addedTokens, unkToken, addSpacePrefix, roles }: SentencePieceParts,
   source: string,
 ): BPETokenizer {
-  const prefix = addSpacePrefix ? [{ type: "Prepend", prepend: "▁" }] : [];
-  const strip = addSpacePrefix ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : [];
   return new BPETokenizer({
+    ...sentencePieceStages(addSpacePrefix),
     vocab,
     ranks: ranksByScore(scores, source),
     unkToken,
     fuseUnk: true,
     byteFallback: true,
     addedTokens,
-    normalizer: { type: "Sequence", normalizers: [...prefix, { type: "Replace", ...SPACE }] },
     postProcessor: withEdgeTokens(null, roles, (token) => vocab.get(token)),
     roles,
-    decoder: {
-      type: "Sequence",
-      decoders: [{ type: "Replace", ...MARK }, { type: "ByteFallback" }, { type: "Fuse" }, ...strip],
-    },
   });
+}
+
+/**
+ * Scores by which the same neighbours join in the same order as by a list of merges. There are some if all merges that make
+ * a token stand together in the list, and every split of a token into two tokens is one of them, as in lists that were made
+ * from scores.
+ *
+ * @param tokens spelling → id, without holes
+ * @param exempt ids of tokens that may split otherwise, because they are found before anything joins
+ * @returns a score for each id, 0 for what no merge makes; undefined if no scores say the same
+ */
+export function scoresOfMerges(
+  tokens: ReadonlyMap<string, number>,
+  merges: readonly (readonly [left: string, right: string])[],
+  exempt: ReadonlySet<number>,
+): Float32Array | undefined {
+  const splits = new Map<string, number>(); // how many merges make a token
+  let last: string | undefined;
+  const scores = new Float32Array(tokens.size);
+  for (const [left, right] of merges) {
+    const made = left + right;
+    const count = splits.get(made) ?? 0;
+    if (count > 0 && made !== last) return undefined;
+    splits.set(made, count + 1);
+    scores[tokens.get(made) as number] = -splits.size;
+    last = made;
+  }
+  for (const [token, id] of tokens) {
+    let count = 0;
+    for (let at = 1; at < token.length; at++)
+      if (tokens.has(token.slice(0, at)) && tokens.has(token.slice(at))) count++;
+    if (count !== (splits.get(token) ?? 0) && !exempt.has(id)) return undefined;
+  }
+  return scores;
 }
 
 /** The rank of each id: 0 for the highest score, the same for equal ones. */

@@ -4,9 +4,10 @@
  */
 import { ConfigError, FileError, FormatError, describeValue } from "../errors.ts";
 import { writeFolder } from "../formats/folder.ts";
-import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { readSafetensors } from "../formats/safetensors.ts";
 import type { NamedArray, SafetensorsFile } from "../formats/safetensors.ts";
-import { openSource } from "../formats/source.ts";
+import { writeSafetensors } from "../formats/safetensors-writer.ts";
+import { openSource, readWhole } from "../formats/source.ts";
 import type { RandomState } from "../random.ts";
 import { isTrainingSettings } from "./settings.ts";
 import type { TrainingSettings } from "./settings.ts";
@@ -50,11 +51,16 @@ export async function saveCheckpoint(state: TrainingState, target: string | Map<
  */
 export async function loadCheckpoint(source: string | ReadonlyMap<string, Uint8Array>): Promise<TrainingState> {
   const files = await openSource("loadCheckpoint", source);
-  if ((await files.size(FILE)) === undefined)
-    throw new FileError(`loadCheckpoint: there is no ${FILE} in ${files.place}; saveCheckpoint makes it`, {
-      place: files.place,
-    });
-  return decodeCheckpoint(await files.read(FILE), FILE);
+  try {
+    const file = await files.open(FILE);
+    if (file === undefined)
+      throw new FileError(`loadCheckpoint: there is no ${FILE} in ${files.place}; saveCheckpoint makes it`, {
+        place: files.place,
+      });
+    return decodeCheckpoint(await readWhole(file), FILE);
+  } finally {
+    await files.close();
+  }
 }
 
 /** A training state as the bytes of one file. */

@@ -76,10 +76,10 @@ export const backendsHaveOneDoor: Rule = (sources) => {
   });
 };
 
-/** Node's modules are imported where they are used, `await import("node:…")`; only cli.ts may import them at the top. */
+/** Node's modules are imported where they are used, `await import("node:…")`; only the command, cli.ts and cli/, may import them at the top. */
 export const nodeIsLazy: Rule = (sources) => {
   return eachImport(sources, ({ path }, { specifier, typeOnly, dynamic }) => {
-    const early = specifier.startsWith("node:") && !typeOnly && !dynamic && path !== "src/cli.ts";
+    const early = specifier.startsWith("node:") && !typeOnly && !dynamic && chapterOf(path) !== "cli";
     return early ? `imports "${specifier}" at the top` : undefined;
   });
 };

@@ -51,6 +51,12 @@ function firstDifference(a: KernelArray, b: KernelArray): number {
   return a.findIndex((value: number, i: number) => !Object.is(value, b[i]));
 }
 
+/** What may lie between a kernel and the plain loops. Gradients add more up, and products with blocks round x to 16 bits. */
+function toleranceOf(kernel: string, { rest }: KernelData): number {
+  if (kernel === "linearStored" && (rest[0] as number) >= 2) return 3e-4;
+  return kernel.includes("Backward") ? 1e-4 : 1e-5;
+}
+
 /** An array within guards, at an address that is a multiple of no more than its elements' size. */
 class Guarded {
   readonly array: KernelArray;
@@ -62,12 +68,13 @@ class Guarded {
     const lent = memory.lend(words * (length + 2 * GUARD + shift));
     this.#whole = bits(lent).fill(UNTOUCHED);
     this.#start = words * (GUARD + shift);
-    this.array = new type(lent.buffer, lent.byteOffset + 4 * this.#start, length);
+    const bytes = type === Uint8Array ? shift : 0;
+    this.array = new type(lent.buffer, lent.byteOffset + 4 * this.#start + bytes, length);
   }
 
   /** Where a guard has been written to, relative to the array; undefined if nowhere. */
   damage(): number | undefined {
-    const end = this.#start + this.array.byteLength / 4;
+    const end = this.#start + Math.ceil((this.array.byteLength + 3) / 4);
     const place = this.#whole.findIndex((value, i) => (i < this.#start || i >= end) && value !== UNTOUCHED);
     return place < 0 ? undefined : place - this.#start;
   }
@@ -85,7 +92,6 @@ describe.each(variants)("kernels, relaxed arithmetic %s", (relaxed) => {
   });
 
   it.each(kernelCases)("$kernel agrees with the plain loops", ({ kernel, sizes, make }) => {
-    const tolerance = kernel.includes("Backward") ? 1e-4 : 1e-5;
     const property = fc.property(sizes, (drawn) => {
       const data = make(drawn);
       const [expected, actual] = [allocate(data), allocate(data)];
@@ -93,7 +99,7 @@ describe.each(variants)("kernels, relaxed arithmetic %s", (relaxed) => {
       call(kernels, kernel, actual, data.inputs, data.rest, 0, data.range);
       expected.forEach((output, o) => {
         expect(touchedInOne(output, actual[o]), `written by one only in output ${o}`).toBe(-1);
-        const allowed = output instanceof Int32Array ? 0 : tolerance;
+        const allowed = output instanceof Int32Array ? 0 : toleranceOf(kernel, data);
         expect(distance(actual[o], output), `output ${o}`).toBeLessThanOrEqual(allowed);
       });
     });

@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { SUM_CHUNK, type AttentionSizes, type Kernels } from "../../src/backend/backend.ts";
 import { loops } from "../../src/backend/loops/loops.ts";
 import { Random } from "../../src/random.ts";
+import { randomStored } from "./loops/random-data.ts";
 
 /** An array of a kernel. */
-export type KernelArray = Float32Array | Float64Array | Int32Array;
+export type KernelArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** The arguments of one call, but for the outputs and the range. */
 export interface KernelData {
@@ -261,6 +262,17 @@ const matrices: KernelCase[] = [
   })),
 );
 
+/** `depth` counts blocks for the forms that have them. */
+const storedSizes = { form: fc.nat(3), m: upTo(7), depth: upTo(33), n: upTo(9) };
+const stored = (["widen", "linearStored"] as const).map((kernel) =>
+  kernelCase(kernel, storedSizes, ({ form, m, depth, n }, draw) => {
+    const k = form < 2 ? depth : 32 * depth;
+    const weight = randomStored(form, n * k, 7);
+    if (kernel === "widen") return { outputs: [n * k], inputs: [weight], rest: [form, k], range: n };
+    return { outputs: [m * n], inputs: [draw.floats(m * k), weight], rest: [form, m, k, n], range: n };
+  }),
+);
+
 const matrix = { rows: upTo(9), cols: wide() };
 /**
  * Rows of logits; in some of them -Infinity, in the first of them perhaps nothing else, or NaN, and Infinity in the second; or
@@ -351,17 +363,8 @@ const attentions: KernelCase[] = (["attention", "attentionBackward"] as const).m
   kernelCase(kernel, attentionSizes, ({ batch, shared, nKvHeads, headDim, causal, seq, past, room, window }, draw) => {
     const nHeads = shared * nKvHeads;
     const keyLen = seq + past;
-    const sizes: AttentionSizes = {
-      batch,
-      nHeads,
-      nKvHeads,
-      seq,
-      keyLen,
-      keyRows: keyLen + room,
-      headDim,
-      causal,
-      window,
-    };
+    const heads = { batch, nHeads, nKvHeads, headDim };
+    const sizes: AttentionSizes = { ...heads, seq, keyLen, keyRows: keyLen + room, causal, window };
     const queries = batch * nHeads * seq;
     const keys = batch * nKvHeads * sizes.keyRows * headDim;
     const inputs = [draw.floats(queries * headDim, 2), draw.floats(keys, 2), draw.floats(keys)];
@@ -381,7 +384,7 @@ const attentions: KernelCase[] = (["attention", "attentionBackward"] as const).m
 
 /** Every kernel, some with several ranges of sizes. */
 export const kernelCases: readonly KernelCase[] = [
-  ...[...elementwise, ...reductions, ...layouts, ...matrices],
+  ...[...elementwise, ...reductions, ...layouts, ...matrices, ...stored],
   ...[...rowFunctions, ...norms, ...attentions],
 ];
 

@@ -9,11 +9,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AbortError, ConfigError, FileError } from "../../src/errors.ts";
-import { writeFolder } from "../../src/formats/folder.ts";
+import { writeFile, writeFolder } from "../../src/formats/folder.ts";
 
 /** Decides, before each call of node:fs/promises that changes something, whether it fails. */
 const faults = vi.hoisted(() => ({ before: undefined as ((step: string, ...args: unknown[]) => void) | undefined }));
@@ -21,7 +22,7 @@ const faults = vi.hoisted(() => ({ before: undefined as ((step: string, ...args:
 vi.mock("node:fs/promises", async (importOriginal) => {
   const actual = await importOriginal<typeof import("node:fs/promises")>();
   const wrapped = Object.fromEntries(
-    ["mkdir", "mkdtemp", "writeFile", "rename", "link", "stat", "lstat"].map((step) => {
+    ["mkdir", "mkdtemp", "rename", "link", "stat", "lstat"].map((step) => {
       const original = actual[step as "mkdir"] as (...args: unknown[]) => Promise<unknown>;
       return [
         step,
@@ -32,7 +33,21 @@ vi.mock("node:fs/promises", async (importOriginal) => {
       ];
     }),
   );
-  return { ...actual, ...wrapped };
+  const open = async (path: string, flags: string): Promise<FileHandle> => {
+    faults.before?.("open", path);
+    const file = await actual.open(path, flags);
+    const { write, sync } = file;
+    file.write = (async (...args: unknown[]) => {
+      faults.before?.("write", path, ...args);
+      return (write as (...all: unknown[]) => Promise<unknown>).apply(file, args);
+    }) as FileHandle["write"];
+    file.sync = async () => {
+      faults.before?.("sync", path);
+      return sync.call(file);
+    };
+    return file;
+  };
+  return { ...actual, ...wrapped, open };
 });
 
 let root: string;
@@ -151,7 +166,7 @@ describe("a failure at any step", () => {
       expect(error).toBeInstanceOf(FileError);
       expect(everything()).toEqual({});
     });
-    expect(steps).toBe(9);
+    expect(steps).toBe(13);
     expect(everything()).toEqual({ x: "folder", "x/m": "folder", "x/m/a": "new a", "x/m/b": "new b" });
   });
 
@@ -178,9 +193,7 @@ describe("what goes wrong on disks", () => {
   ])("%s in the middle of the second file", async (code, reason) => {
     writeOld();
     faults.before = (step, path) => {
-      if (step !== "writeFile" || !String(path).endsWith("/b")) return;
-      writeFileSync(String(path), "ne");
-      throw systemError(code);
+      if (step === "write" && String(path).endsWith("/b")) throw systemError(code);
     };
     const error = await writeFolder("test", join(root, "m"), content).catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(FileError);
@@ -219,7 +232,7 @@ describe("an abort", () => {
     writeOld();
     const controller = new AbortController();
     faults.before = (step, path) => {
-      if (step === "writeFile" && String(path).endsWith("/b")) controller.abort("enough");
+      if (step === "open" && String(path).endsWith("/b")) controller.abort("enough");
     };
     const error = await writeFolder("test", join(root, "m"), content, controller.signal).catch(
       (cause: unknown) => cause,
@@ -227,5 +240,95 @@ describe("an abort", () => {
     expect(error).toBeInstanceOf(AbortError);
     expect(error).toMatchObject({ code: "aborted", cause: "enough" });
     expect(everything()).toEqual(oldState);
+  });
+});
+
+describe("a file in parts", () => {
+  /** More than what goes to the disk at once, in parts of odd sizes; each byte tells where it stands. */
+  const sizes = [3, 0, 5_000_001, 1, 4 << 20, 77];
+  const whole = Uint8Array.from({ length: sizes.reduce((sum, size) => sum + size, 0) }, (_, i) => i * 7 + (i >> 8));
+  let end = 0;
+  const parts = sizes.map((size) => {
+    end += size;
+    const own = whole.subarray(end - size, end);
+    return { size, bytes: () => own };
+  });
+
+  it("is what its parts are", async () => {
+    await writeFolder("test", join(root, "m"), { files: new Map([["x", parts]]), removed: [] });
+    expect(Buffer.compare(readFileSync(join(root, "m/x")), whole)).toBe(0);
+  });
+
+  it("has the bytes of memory that moves while it is written", async () => {
+    let memory = new WebAssembly.Memory({ initial: 200, maximum: 300 });
+    new Uint8Array(memory.buffer).set(whole.subarray(0, 200 << 16));
+    const size = 200 << 16;
+    const part = { size, bytes: () => new Uint8Array(memory.buffer, 0, size) };
+    let writes = 0;
+    faults.before = (step) => {
+      if (step === "write" && writes++ < 3) memory.grow(1); // empties the arrays that lie in it
+    };
+    await writeFile("test", join(root, "x"), [part, part]);
+    const written = readFileSync(join(root, "x"));
+    memory = new WebAssembly.Memory({ initial: 1 });
+    const expected = new Uint8Array(size);
+    expected.set(whole.subarray(0, size));
+    expect(Buffer.compare(written, Buffer.concat([expected, expected]))).toBe(0);
+    expect(writes).toBeGreaterThan(5);
+  });
+
+  it("stops at a signal, or when a part cannot be made, and leaves nothing", async () => {
+    const controller = new AbortController();
+    faults.before = (step) => {
+      if (step === "write") controller.abort();
+    };
+    const place = join(root, "new", "x.gguf");
+    await expect(writeFile("test", place, parts, controller.signal)).rejects.toThrow(AbortError);
+    faults.before = undefined;
+    const failing = { size: 1, bytes: () => expect.fail("no such part") };
+    await expect(writeFile("test", place, [failing])).rejects.toThrow("no such part");
+    expect(everything()).toEqual({});
+  });
+});
+
+describe("writeFile", () => {
+  it("makes the folders above a file, with the permissions that files have here, and replaces a file", async () => {
+    const place = join(root, "a", "b", "x.gguf");
+    await writeFile("test", place, bytes("one"));
+    writeFileSync(join(root, "plain"), "");
+    expect(statSync(place).mode).toBe(statSync(join(root, "plain")).mode);
+    await writeFile("test", place, bytes("two"));
+    expect(everything()).toEqual({ a: "folder", "a/b": "folder", "a/b/x.gguf": "two", plain: "" });
+  });
+
+  it("leaves everything as it was if a step fails", async () => {
+    mkdirSync(join(root, "m"));
+    writeFileSync(join(root, "m", "x"), "old");
+    for (let failing = 0; ; failing++) {
+      let step = 0;
+      faults.before = () => {
+        if (step++ === failing) throw systemError("ENOSPC");
+      };
+      const error = await writeFile("test", join(root, "m", "x"), bytes("new")).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      );
+      faults.before = undefined;
+      if (error === undefined) {
+        expect(failing).toBe(7);
+        break;
+      }
+      expect((error as Error).message).toMatch(/no space is left .* nothing was saved, and what was there/);
+      expect(everything()).toEqual({ m: "folder", "m/x": "old" });
+    }
+    expect(everything()).toEqual({ m: "folder", "m/x": "new" });
+  });
+
+  it("refuses a folder, an empty path and an address", async () => {
+    mkdirSync(join(root, "m"));
+    await expect(writeFile("test", join(root, "m"), bytes("x"))).rejects.toThrow("this is a folder; pass the path of");
+    await expect(writeFile("test", "", bytes("x"))).rejects.toThrow(ConfigError);
+    await expect(writeFile("test", "https://example.org/m.gguf", bytes("x"))).rejects.toThrow(ConfigError);
+    expect(everything()).toEqual({ m: "folder" });
   });
 });

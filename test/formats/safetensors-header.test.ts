@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HeedError } from "../../src/errors.ts";
-import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { writeSafetensors } from "../../src/formats/safetensors-writer.ts";
 
 /** A file with this header text and this many bytes of data. */
 function file(header: string | Uint8Array, dataBytes = 0, announced?: bigint): Uint8Array {

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { writeSafetensors } from "../../src/formats/safetensors-writer.ts";
 import type { NamedArray } from "../../src/formats/safetensors.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { dataPath, describeWithData } from "../data.ts";

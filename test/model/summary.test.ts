@@ -1,6 +1,8 @@
 /** The table of a model. */
 import { describe, expect, it } from "vitest";
 import { Transformer } from "../../src/model/transformer.ts";
+import { StoredMatrix } from "../../src/tensor/stored.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
 import { GPT2, LLAMA } from "./models.ts";
 
 /** The number at the end of a line. */
@@ -66,5 +68,31 @@ describe("a tied head", () => {
   it("is shown and counts nothing", () => {
     expect(new Transformer(GPT2).summary()).toMatch(/^ +lmHead\.weight += tokenEmbedding\.weight +0$/m);
     expect(new Transformer(LLAMA).summary()).toMatch(/^ +lmHead\.weight +\[23, 16\] +368$/m);
+  });
+});
+
+describe("how weights are held", () => {
+  it("is shown where not all are f32, or where they come from a file", () => {
+    expect(new Transformer(GPT2).summary()).not.toMatch(/f32|weights:/);
+    const parameters = new Map<string, Tensor>(
+      [...new Transformer(LLAMA).parameters()].map(([name, tensor]) => [name, new Tensor(tensor.data, tensor.shape)]),
+    );
+    const loaded = new Transformer(LLAMA, { parameters: new Map(parameters), origin: "model.gguf" });
+    expect(loaded.summary()).toMatch(/\n {2}weights: [\d.]+ MB as f32, from model\.gguf$/);
+    expect(loaded.summary()).not.toMatch(/\] +f32 /);
+    const { shape } = parameters.get("lmHead.weight") as Tensor;
+    const bytes = new Uint8Array(2 * shape[0] * shape[1]);
+    const stored = Tensor.ofStored(new StoredMatrix("bf16", [shape[0], shape[1]], bytes));
+    const values = [...loaded.parameters()].map(
+      ([name, { data, shape: own }]) => [name, new Tensor(data, own)] as const,
+    );
+    const mixed = new Transformer(LLAMA, { parameters: new Map([...values, ["lmHead.weight", stored]]) });
+    expect(mixed.summary()).toMatch(/^ {2}lmHead\.weight +\[23, 16\] +bf16 +368$/m);
+    expect(mixed.summary()).toMatch(/^ {2}finalNorm\.weight +\[16\] +f32 +16$/m);
+    expect(mixed.summary()).toMatch(/\n {2}weights: [\d.]+ MB as bf16 and f32$/);
+  });
+
+  it("an origin is of given parameters", () => {
+    expect(() => new Transformer(LLAMA, { origin: "x" })).toThrow("origin must be a text and stand beside parameters");
   });
 });

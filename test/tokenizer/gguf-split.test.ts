@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TokenizerError } from "../../src/errors.ts";
-import { findSplit, splitJSON } from "../../src/tokenizer/gguf-split.ts";
+import { findSplit, splitJSON, splitName } from "../../src/tokenizer/gguf-split.ts";
 import { eachPiece, readPreTokenizer } from "../../src/tokenizer/pre-tokenize.ts";
 
 function pieces(name: string, text: string): string[] {
@@ -55,5 +55,43 @@ describe("findSplit", () => {
     expect(() => findSplit(name)).toThrow(
       `tokenizer.ggml.pre ${name === undefined ? "nothing" : JSON.stringify(name)} is not`,
     );
+  });
+});
+
+describe("splitName", () => {
+  it("finds the first name of each split from the stages that the split has", () => {
+    let names: string[] = [];
+    try {
+      findSplit("?");
+    } catch (error) {
+      names = (error as TokenizerError).message.split("supported: ")[1].split(" ");
+    }
+    for (const name of names) {
+      const split = findSplit(name);
+      const stages = JSON.parse(JSON.stringify(splitJSON(split.patterns))) as object;
+      const expected = split.names.split(" ")[0];
+      expect(splitName(stages, split.normalizer, split.ignoreMerges ?? false), name).toBe(expected);
+    }
+  });
+
+  it("knows GPT-2's split written out, too", () => {
+    const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+    const regex = findSplit("gpt-2").patterns[0];
+    const split = { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false };
+    expect(splitName(byteLevel, null, false)).toBe("gpt-2");
+    const written = { type: "Sequence", pretokenizers: [split, { ...byteLevel, use_regex: false }] };
+    expect(splitName(written, null, false)).toBe("gpt-2");
+    const removed = { ...written, pretokenizers: [{ ...split, behavior: "Removed" }, byteLevel] };
+    expect(splitName(removed, null, false)).toBeUndefined();
+    for (const other of [null, split, { type: "Whitespace" }, { ...byteLevel, add_prefix_space: true }])
+      expect(splitName(other, null, undefined)).toBeUndefined();
+  });
+
+  it("tells splits apart by what else goes with them", () => {
+    const stages = splitJSON(findSplit("llama3").patterns);
+    expect(splitName(stages, null, true)).toBe("llama-bpe");
+    expect(splitName(stages, null, false)).toBe("dbrx");
+    expect(splitName(stages, { type: "NFC" }, undefined)).toBeUndefined();
+    expect(splitName(splitJSON(findSplit("qwen2").patterns), { type: "NFC" }, false)).toBe("qwen2");
   });
 });

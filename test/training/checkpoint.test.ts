@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, FileError, FormatError } from "../../src/errors.ts";
-import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { writeSafetensors } from "../../src/formats/safetensors-writer.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import type { Transformer } from "../../src/model/transformer.ts";
 import { decodeCheckpoint, encodeCheckpoint, loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.ts";

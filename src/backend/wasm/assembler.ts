@@ -251,7 +251,7 @@ export const v128: Instructions<typeof V128_LOAD, Load<"v128">> &
   ...unary(V128_TEST, "v128", "i32"),
 };
 
-const I16X8_BINARY = { add: 142, sub: 145 } as const;
+const I16X8_BINARY = { add: 142, sub: 145, max_u: 153 } as const;
 const I16X8_SHIFT = { shr_u: 141 } as const;
 
 /** Eight integers of 16 bits. */

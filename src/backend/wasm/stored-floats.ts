@@ -8,30 +8,33 @@ import type { FunctionBody } from "./function-body.ts";
 import { acrossLanes, bytes, element } from "./kernel.ts";
 import type { Assembly, Call } from "./kernel.ts";
 
-/** Constants of 16-bit floats: what the sign, exponent and fraction of one are once they stand where a 32-bit float has them. */
+/** A constant in all four lanes. */
+export const word = (f: FunctionBody, value: number): V128 => f.constant(i32x4.const(value));
+
+/** Where sign, exponent and fraction of a binary16 stand once they are in the places of those of a binary32. */
 const PLACED = 0x8fffe000 | 0;
 /** The greatest finite one, there. */
 const GREATEST = 0x0f7fffff;
-/** The exponent of infinity. */
+/** The exponent of infinity as a binary32. */
 const INFINITE = 0x7f800000;
+/** Twice the bits of the greatest finite binary16, in both halves of a lane. */
+const DOUBLED_FINITE = 0xf7fef7fe | 0;
 
 /**
  * Four binary16 from the lower halves of four lanes, moved to where binary32 has sign, exponent and fraction: the
  * number · 2^-112, because exponents count from 15 in one and from 127 in the other. Subnormal numbers come out right too, infinity
  * does not. The product by 2^13 extends the sign as a shift to and fro would, in one instruction.
  */
-const placeLow = (f: FunctionBody, v: V128): V128 =>
-  v128.and(i32x4.dot_i16x8_s(v, f.constant(i32x4.const(1 << 13))), f.constant(i32x4.const(PLACED)));
+const placeLow = (f: FunctionBody, v: V128): V128 => v128.and(i32x4.dot_i16x8_s(v, word(f, 1 << 13)), word(f, PLACED));
 /** The same from the upper halves. */
-const placeHigh = (f: FunctionBody, v: V128): V128 =>
-  v128.and(i32x4.shr_s(v, 3), f.constant(i32x4.const(PLACED)));
+const placeHigh = (f: FunctionBody, v: V128): V128 => v128.and(i32x4.shr_s(v, 3), word(f, PLACED));
 
 /** Placed numbers with infinities and NaN as such. */
 function withInfinity(f: FunctionBody, placed: V128): V128 {
   const v = f.let(placed);
-  const magnitude = v128.and(v, f.constant(i32x4.const(0x7fffffff)));
-  const isInfinite = i32x4.gt_s(magnitude, f.constant(i32x4.const(GREATEST)));
-  return v128.or(v, v128.and(isInfinite, f.constant(i32x4.const(INFINITE))));
+  const magnitude = v128.and(v, word(f, 0x7fffffff));
+  const isInfinite = i32x4.gt_s(magnitude, word(f, GREATEST));
+  return v128.or(v, v128.and(isInfinite, word(f, INFINITE)));
 }
 
 /** Four binary16 from the lower halves of four lanes, exactly. */
@@ -40,7 +43,22 @@ export function half(f: FunctionBody, v: V128): V128 {
 }
 
 /** One 16-bit integer in the lowest lane, zeros in the others. */
-const loadOne = (f: FunctionBody, address: I32): V128 => v128.load16_lane(address, f.constant(i32x4.const(0)), 0);
+const loadOne = (f: FunctionBody, address: I32): V128 => v128.load16_lane(address, word(f, 0), 0);
+
+/** Runs `body` while there are `size` items left; each item takes every pointer so many bytes further. */
+export function eachRound(
+  f: FunctionBody,
+  left: Local<"i32">,
+  size: number,
+  pointers: readonly (readonly [pointer: Local<"i32">, itemBytes: number])[],
+  body: () => void,
+): void {
+  f.while(i32.ge_u(left, size), () => {
+    body();
+    for (const [pointer, itemBytes] of pointers) f.increase(pointer, itemBytes * size);
+    f.increase(left, -size);
+  });
+}
 
 /** out = 16-bit floats: binary16, or the upper halves of binary32. */
 export function widenFloats(assembly: Assembly, isHalf: boolean): Call {
@@ -53,28 +71,16 @@ export function widenFloats(assembly: Assembly, isHalf: boolean): Call {
       const left = f.let(i32.sub(i32.mul(end, cols), first));
       const to = f.let(element(out, first));
       const from = f.let(i32.add(stored, i32.shl(first, 1)));
-      const run = (width: number, body: () => void): void =>
-        f.while(i32.ge_u(left, width), () => {
-          body();
-          f.increase(from, 2 * width);
-          f.increase(to, 4 * width);
-          f.increase(left, -width);
-        });
-      run(16, () => {
+      const pointers = [
+        [from, 2],
+        [to, 4],
+      ] as const;
+      eachRound(f, left, 16, pointers, () => {
         for (let i = 0; i < 4; i++) f.do(v128.store(to, convert(v128.load16x4_s(from, 8 * i)), 16 * i));
       });
-      run(1, () => f.do(v128.store32_lane(to, convert(loadOne(f, from)), 0)));
+      eachRound(f, left, 1, pointers, () => f.do(v128.store32_lane(to, convert(loadOne(f, from)), 0)));
     },
   );
-}
-
-const number = new Float32Array(1);
-const word = new Int32Array(number.buffer);
-
-/** 2 ** exponent as a 32-bit float. */
-function powerOfTwo(exponent: number): number {
-  word[0] = (exponent + 127) << 23;
-  return number[0];
 }
 
 /**
@@ -89,10 +95,12 @@ export function packFloats(packed: Float32Array, x: Float32Array, isHalf: boolea
   if (isHalf) {
     let greatest = 0;
     for (let i = 0; i < k; i++) greatest = Math.max(greatest, Math.abs(x[i]));
-    number[0] = greatest;
-    const exponent = Math.min(127, 240 - (word[0] >> 23));
-    factor = powerOfTwo(exponent);
-    packed[k] = powerOfTwo(112 - exponent);
+    const words = new Int32Array(packed.buffer, packed.byteOffset, k + 1);
+    packed[k] = greatest;
+    const exponent = Math.min(127, 240 - (words[k] >> 23));
+    words[k] = (127 + exponent) << 23; // 2 ** exponent
+    factor = packed[k];
+    words[k] = (127 + 112 - exponent) << 23;
   }
   const whole = k - (k % 8);
   for (let i = 0; i < whole; i += 8)
@@ -126,61 +134,60 @@ export function eachProduct(
   });
 }
 
-/** Products with rows of 16-bit floats, in one stream as those of `fewRowsKernel` in matmul.ts. */
+/**
+ * Products with rows of 16-bit floats, in one stream as those of `fewRowsKernel` in matmul.ts. A round of the loop takes two
+ * vectors of weights: some engines begin it with all its loads, and of more there are not registers enough.
+ */
 export function floatProduct(assembly: Assembly, isHalf: boolean): Call {
   const { madd } = assembly.arithmetic;
   return assembly.function(
     "linear" + (isHalf ? "F16" : "BF16"),
     { outputs: 1, inputs: 2, sizes: 3 },
     (f, out, x, weight, m, k, n, begin, end) => {
-      const sums = Array.from({ length: 8 }, () => f.local("v128"));
-      const [four, special] = [f.local("v128"), f.local("v128")];
+      const sums = Array.from({ length: 4 }, () => f.local("v128"));
+      const [eight, greatest] = [f.local("v128"), f.local("v128")];
       const [from, at, left] = [f.local("i32"), f.local("i32"), f.local("i32")];
-      const low = (v: V128): V128 => (isHalf ? placeLow(f, v) : i32x4.shl(v, 16));
-      const high = (v: V128): V128 => (isHalf ? placeHigh(f, v) : v128.and(v, f.constant(i32x4.const(-65536))));
-      const run = (width: number, body: () => void): void =>
-        f.while(i32.ge_u(left, width), () => {
-          body();
-          f.increase(from, 2 * width);
-          f.increase(at, 4 * width);
-          f.increase(left, -width);
-        });
-      const note = (): void => {
-        // Adding one to the exponent carries into the place of the sign if it was that of infinity.
-        const exponent = i16x8.add(v128.and(four, f.constant(i32x4.const(0x7fff7fff))), f.constant(i32x4.const(0x04000400)));
-        if (isHalf) f.set(special, v128.or(special, exponent));
+      const low = (): V128 => (isHalf ? placeLow(f, eight) : i32x4.shl(eight, 16));
+      const high = (): V128 => (isHalf ? placeHigh(f, eight) : v128.and(eight, word(f, -65536)));
+      const take = (weights: V128): void => {
+        f.set(eight, weights);
+        // Doubled, the bits have lost their sign: the greatest tells whether any number is infinite or NaN.
+        if (isHalf) f.set(greatest, i16x8.max_u(greatest, i16x8.add(eight, eight)));
       };
-      const dotRow = (row: I32, packed: I32, vectors: number, finish: (placed: V128) => V128): void => {
+      const dotRow = (row: I32, packed: I32, counts: number[], finish: (placed: V128) => V128): void => {
+        const add = (i: number, placed: V128, xs: V128): void => f.set(sums[i], madd(finish(placed), xs, sums[i]));
+        const pointers = [
+          [from, 2],
+          [at, 4],
+        ] as const;
         f.set(from, row);
         f.set(at, packed);
         f.set(left, k);
         for (const sum of sums) f.set(sum, f32x4.const(0));
-        const add = (i: number, place: (v: V128) => V128, xs: V128): void =>
-          f.set(sums[i], madd(finish(place(four)), xs, sums[i]));
-        for (const count of new Set([vectors, 1]))
-          run(8 * count, () => {
+        for (const count of counts)
+          eachRound(f, left, 8 * count, pointers, () => {
             for (let i = 0; i < count; i++) {
-              f.set(four, v128.load(from, 16 * i));
-              note();
-              add(2 * i, low, v128.load(at, 32 * i));
-              add(2 * i + 1, high, v128.load(at, 32 * i + 16));
+              take(v128.load(from, 16 * i));
+              add(2 * i, low(), v128.load(at, 32 * i));
+              add(2 * i + 1, high(), v128.load(at, 32 * i + 16));
             }
           });
-        run(1, () => {
-          f.set(four, loadOne(f, from));
-          note();
-          add(0, low, v128.load32_zero(at));
+        eachRound(f, left, 1, pointers, () => {
+          take(loadOne(f, from));
+          add(0, low(), v128.load32_zero(at));
         });
       };
-      const sizes = [out, x, weight, m, n, begin, end];
-      eachProduct(f, sizes, bytes(i32.add(k, 1)), i32.shl(k, 1), (row, packed) => {
-        f.set(special, i32x4.const(0));
-        dotRow(row, packed, 4, (placed) => placed);
+      eachProduct(f, [out, x, weight, m, n, begin, end], bytes(i32.add(k, 1)), i32.shl(k, 1), (row, packed) => {
+        f.set(greatest, i32x4.const(0));
+        dotRow(row, packed, [2, 1], (placed) => placed);
         if (isHalf) {
-          const found = v128.any_true(v128.and(special, f.constant(i32x4.const(0x80008000 | 0))));
-          f.if(found, () => dotRow(row, packed, 1, (placed) => withInfinity(f, placed)));
+          const finite = word(f, DOUBLED_FINITE);
+          const isFinite = i32x4.eq(i16x8.max_u(greatest, finite), finite);
+          f.if(v128.any_true(i32x4.eq(isFinite, i32x4.const(0))), () =>
+            dotRow(row, packed, [1], (placed) => withInfinity(f, placed)),
+          );
         }
-        const all = sums.reduce<V128>((a, b) => f32x4.add(a, b), f32x4.const(0));
+        const all = f32x4.add(f32x4.add(sums[0], sums[1]), f32x4.add(sums[2], sums[3]));
         return f32x4.mul(acrossLanes(f, all, f32x4.add), v128.load32_splat(i32.add(packed, bytes(k))));
       });
     },

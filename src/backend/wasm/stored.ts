@@ -4,7 +4,7 @@
  * which are multiplied in whole numbers, in stored-blocks.ts.
  */
 import type { Assembly, Call } from "./kernel.ts";
-import { blockProduct, packBlocks, widenBlocks } from "./stored-blocks.ts";
+import { BLOCK_SCRATCH, blockProduct, packBlocks, widenBlocks } from "./stored-blocks.ts";
 import { floatProduct, packFloats, widenFloats } from "./stored-floats.ts";
 
 /** How a form is widened and multiplied. */
@@ -42,7 +42,7 @@ export function addStored(assembly: Assembly): void {
     const packed = memory.lend(m * size);
     for (let row = 0; row < m; row++)
       pack(packed.subarray(row * size, (row + 1) * size), x.subarray(row * k, (row + 1) * k));
-    multiply([out, packed, weight, m, k, n], { begin, end, items: Infinity, cost: m * k });
+    multiply([out, packed, weight, m, k, n], { begin, end, items: Infinity, cost: m * k, scratchBytes: BLOCK_SCRATCH });
     memory.giveBack(mark);
   };
 }

@@ -45,7 +45,12 @@ const ENTRIES: Readonly<Record<Family, () => Architecture>> = {
 /** All families. */
 export const FAMILIES: readonly Family[] = /* @__PURE__ */ Object.keys(ENTRIES) as Family[];
 
+/** Entries that were asked for. Making all of them anew for each question took most of the time of opening a small model. */
+const made: Map<Family, Architecture> = /* @__PURE__ */ new Map();
+
 /** What the table says of a family. */
 export function architectureOf(family: Family): Architecture {
-  return ENTRIES[family]();
+  const entry = made.get(family) ?? ENTRIES[family]();
+  made.set(family, entry);
+  return entry;
 }

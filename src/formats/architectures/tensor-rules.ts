@@ -98,6 +98,55 @@ export function toFile<Data extends RowData>(
   return out;
 }
 
+/** Where a parameter lies in a tensor of a file. */
+export interface Place {
+  /** The tensor, under the name of its rule. */
+  readonly theirs: string;
+  readonly rule: TensorRule;
+  /** The shape of the parameter. */
+  readonly shape: readonly number[];
+  /** Which rows of the tensor are its own: columns, where the tensor is transposed. */
+  readonly runs: readonly Run[];
+}
+
+/**
+ * Where each of a model's parameters lies in the tensors of a file.
+ *
+ * @param tensors under the names of the rules, as `canonicalNames` gives them
+ * @returns places by heed's names, in the order of the tensors
+ * @throws FormatError naming the tensors that the architecture does not have, or one that cannot be split
+ */
+export function placesInFile(
+  file: string,
+  names: TensorNames,
+  config: ResolvedConfig,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): Map<string, Place> {
+  const byTheirs = new Map(names.rules.map((rule) => [rule.theirs, rule]));
+  const unexpected = [...tensors.keys()].filter((name) => !byTheirs.has(splitBlock(name)[0]));
+  if (unexpected.length > 0)
+    throw new FormatError(`${file}: the architecture has no place for ${nameSome(unexpected)}`, { unexpected });
+  const places = new Map<string, Place>();
+  for (const [name, { shape }] of tensors) {
+    const [pattern, block] = splitBlock(name);
+    const rule = byTheirs.get(pattern) as TensorRule;
+    const all = rule.transposed ? shape[1] : shape[0];
+    const rows = rule.ours.length === 1 ? [all] : rule.ours.map((part) => rowsOf(part, config));
+    const runs = rows.reduce((sum, count) => sum + count, 0) === all ? runsOf(rule, rows, config.headDim) : undefined;
+    if (runs === undefined || (rule.transposed && shape.length !== 2))
+      throw new FormatError(
+        `${file}: "${name}" ${formatShape(shape)} cannot be split into ${rule.ours.length} by the config`,
+        { name, shape },
+      );
+    rule.ours.forEach((part, i) => {
+      const own = runs.filter((run) => run.part === i);
+      const inner = rule.transposed ? [shape[0]] : shape.slice(1);
+      places.set(part.replace("{i}", block), { theirs: name, rule, shape: [rows[i], ...inner], runs: own });
+    });
+  }
+  return places;
+}
+
 /**
  * Tensors of a file under heed's parameter names: the inverse of `toFile`.
  *
@@ -110,28 +159,14 @@ export function fromFile<Data extends RowData>(
   config: ResolvedConfig,
   values: ReadonlyMap<string, TensorArray<Data>>,
 ): Map<string, TensorArray<Data>> {
-  const byTheirs = new Map(names.rules.map((rule) => [rule.theirs, rule]));
   const canonical = canonicalNames(names, values, file);
-  const unexpected = [...canonical.keys()].filter((name) => !byTheirs.has(splitBlock(name)[0]));
-  if (unexpected.length > 0)
-    throw new FormatError(`${file}: the architecture has no place for ${nameSome(unexpected)}`, { unexpected });
   const out = new Map<string, TensorArray<Data>>();
-  for (const [name, value] of canonical) {
-    const [pattern, block] = splitBlock(name);
-    const rule = byTheirs.get(pattern) as TensorRule;
-    const { shape } = value;
-    const all = rule.transposed ? shape[1] : shape[0];
-    const rows = rule.ours.length === 1 ? [all] : rule.ours.map((part) => rowsOf(part, config));
-    const runs = rows.reduce((sum, count) => sum + count, 0) === all ? runsOf(rule, rows, config.headDim) : undefined;
-    if (runs === undefined || (rule.transposed && shape.length !== 2))
-      throw new FormatError(
-        `${file}: "${name}" ${formatShape(shape)} cannot be split into ${rule.ours.length} by the config`,
-        { name, shape },
-      );
-    rule.ours.forEach((part, i) => {
-      const own = runs.filter((run) => run.part === i);
-      out.set(part.replace("{i}", block), take(rule, own, value, rows[i], name));
-    });
+  for (const [name, place] of placesInFile(file, names, config, canonical)) {
+    const value = canonical.get(place.theirs) as TensorArray<Data>;
+    out.set(
+      name,
+      lazily(place.shape, value, () => takeRows(place, value)),
+    );
   }
   return out;
 }
@@ -189,7 +224,8 @@ function rowsOf(name: string, { nHeads, nKvHeads, headDim, dFf }: ResolvedConfig
 }
 
 /** Rows [ours, ours + count) of one parameter are rows [theirs, theirs + count) of the tensor. */
-interface Run {
+export interface Run {
+  /** Which of the rule's parameters. */
   readonly part: number;
   readonly ours: number;
   readonly theirs: number;
@@ -235,7 +271,8 @@ function join<Data extends RowData>(
   const shape = rule.transposed ? [...inner, all] : [all, ...inner];
   return lazily(shape, first, () => {
     const sources = parts.map(({ data }) => data);
-    if (rule.transposed || rule.added !== undefined) sources.forEach((source) => checkNumbers(source, rule.theirs));
+    if (rule.transposed || rule.added !== undefined)
+      sources.forEach((source) => checkNumbers(source, rule.theirs, rule));
     if (runs.length === 1 && !rule.transposed) return plus(sources[0], rule.added);
     const width = sources[0].length / rows[0];
     const out = sized(sources[0], all * width);
@@ -248,33 +285,28 @@ function join<Data extends RowData>(
   });
 }
 
-/** One parameter out of the tensor of a rule. @param runs its own */
-function take<Data extends RowData>(
-  rule: TensorRule,
-  runs: readonly Run[],
-  value: TensorArray<Data>,
-  rows: number,
-  name: string,
-): TensorArray<Data> {
-  const { shape } = value;
-  const [width] = shape;
-  return lazily(rule.transposed ? [rows, width] : [rows, ...shape.slice(1)], value, () => {
-    const { data } = value;
-    if (rule.transposed) {
-      checkNumbers(data, name);
-      const out = sized(data, rows * width);
-      for (const { ours, theirs, count } of runs)
-        transposeInto(out.subarray(ours * width), width, data.subarray(theirs), shape[1], width, count);
-      return out;
-    }
-    if (rule.added !== undefined) checkNumbers(data, name);
-    const row = data.length / shape[0];
-    const [{ theirs, count }] = runs;
-    if (count === rows) return plus(data.subarray(theirs * row, (theirs + count) * row) as Data, -(rule.added ?? 0));
-    const out = sized(data, rows * row);
+/** The rows of one parameter out of the tensor that holds them: a part of it where they lie together, else a copy. */
+export function takeRows<Data extends RowData>(
+  { theirs, rule, runs, shape: [rows] }: Place,
+  { shape, data }: TensorArray<Data>,
+): Data {
+  if (rule.transposed || rule.added !== undefined) checkNumbers(data, theirs, rule);
+  if (rule.transposed) {
+    const [width, distance] = shape;
+    const out = sized(data, rows * width);
+    for (const run of runs)
+      transposeInto(out.subarray(run.ours * width), width, data.subarray(run.theirs), distance, width, run.count);
+    return out;
+  }
+  const row = data.length / shape[0];
+  const [first] = runs;
+  const whole = first.count === rows;
+  const out = whole
+    ? (data.subarray(first.theirs * row, (first.theirs + rows) * row) as Data)
+    : sized(data, rows * row);
+  if (!whole)
     for (const run of runs) out.set(data.subarray(run.theirs * row, (run.theirs + run.count) * row), run.ours * row);
-    return plus(out, -(rule.added ?? 0));
-  });
+  return plus(out, -(rule.added ?? 0));
 }
 
 /** A value whose rows are computed when they are read. */
@@ -301,8 +333,9 @@ function plus<Data extends RowData>(data: Data, added: number = 0): Data {
   return added === 0 ? data : (data.map((value) => value + added) as Data);
 }
 
-function checkNumbers(data: RowData, name: string): void {
-  if (!(data instanceof Float32Array))
+/** Rows of bytes can be neither transposed nor added to; 16-bit numbers can be transposed. */
+function checkNumbers(data: RowData, name: string, { added }: TensorRule): void {
+  if (data instanceof Uint8Array || (added !== undefined && !(data instanceof Float32Array)))
     throw new FormatError(`"${name}" must be held as 32-bit floats to be put into another form`, { name });
 }
 

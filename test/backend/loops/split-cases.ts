@@ -1,7 +1,7 @@
 /** Every kernel with data of its own, for checking that ranges may be split at will. */
 import { SUM_CHUNK, type AdamWScalars, type AttentionSizes, type Kernels } from "../../../src/backend/backend.ts";
 import { loops } from "../../../src/backend/loops/loops.ts";
-import { randomFloats, randomIntegers } from "./random-data.ts";
+import { randomFloats, randomIntegers, randomStored } from "./random-data.ts";
 
 /** An array that a kernel writes. */
 export type Output = Float32Array | Float64Array | Int32Array;
@@ -178,6 +178,32 @@ for (const [batch, m, depth, n, transposeA, transposeB] of [
       k.matmul(out as Float32Array, a, b, batch, m, depth, n, transposeA, transposeB, begin, end),
   });
 }
+for (const [form, m, depth, n] of [
+  [0, 1, 37, 9],
+  [0, 3, 64, 6],
+  [1, 2, 37, 9],
+  [2, 1, 96, 9],
+  [2, 3, 288, 6],
+  [3, 2, 160, 9],
+]) {
+  const x = floats(m * depth, 1);
+  const stored = randomStored(form, n * depth, 2);
+  table.push(
+    {
+      kernel: "widen",
+      range: n,
+      outputs: [n * depth],
+      run: (k, [out], begin, end) => k.widen(out as Float32Array, stored, form, depth, begin, end),
+    },
+    {
+      kernel: "linearStored",
+      range: n,
+      outputs: [m * n],
+      owner: (_, element) => element % n,
+      run: (k, [out], begin, end) => k.linearStored(out as Float32Array, x, stored, form, m, depth, n, begin, end),
+    },
+  );
+}
 for (const [rows, cols] of [
   [7, 13],
   [70, 37],
@@ -331,22 +357,10 @@ table.push(
     kernel: "attentionBackward",
     range: 4,
     outputs: [query.length, key.length, key.length],
-    run: (k, [gq, gk, gv], begin, end) =>
-      k.attentionBackward(
-        gq as Float32Array,
-        gk as Float32Array,
-        gv as Float32Array,
-        query,
-        attended,
-        logSumExp,
-        query,
-        key,
-        value,
-        sizes,
-        0.5,
-        begin,
-        end,
-      ),
+    run: (k, outputs, begin, end) => {
+      const [gq, gk, gv] = outputs as Float32Array[];
+      k.attentionBackward(gq, gk, gv, query, attended, logSumExp, query, key, value, sizes, 0.5, begin, end);
+    },
   },
   {
     kernel: "crossEntropy",

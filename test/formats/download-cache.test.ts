@@ -1,0 +1,227 @@
+/** The cache of downloads: only whole, right files get into it, and nothing is left of those that are not. */
+import { createHash } from "node:crypto";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { AbortError, ConfigError, FileError, FormatError } from "../../src/errors.ts";
+import type { ModelFile, SourceOptions } from "../../src/formats/source.ts";
+import { FileServer, someBytes } from "./file-server.ts";
+
+const bytes = someBytes(2_500_000);
+const sum = createHash("sha256").update(bytes).digest("hex");
+let server: FileServer;
+let cache: string;
+beforeAll(async () => {
+  server = await FileServer.start();
+});
+beforeEach(() => {
+  cache = mkdtempSync(join(tmpdir(), "heed-cache-"));
+  server.files.clear();
+  server.files.set("/m/model.bin", { bytes });
+  server.requests.length = 0;
+});
+afterEach(() => rmSync(cache, { recursive: true }));
+afterAll(() => server.stop());
+
+/** All files of the cache, by their path in it. */
+const kept = (): string[] =>
+  readdirSync(cache, { recursive: true, encoding: "utf8" })
+    .filter((name) => statSync(join(cache, name)).isFile())
+    .sort();
+
+/** Loads files as the loader does. */
+async function load(
+  names: string[] = ["model.bin"],
+  options: SourceOptions = {},
+  path = "/m/",
+): Promise<(Uint8Array | undefined)[]> {
+  const { openSource, readWhole } = await import("../../src/formats/source.ts");
+  const source = await openSource("test", server.url(path), { cache, ...options });
+  try {
+    const contents: (Uint8Array | undefined)[] = [];
+    for (const name of names) {
+      const file: ModelFile | undefined = await source.open(name);
+      contents.push(file && (await readWhole(file)));
+    }
+    await source.verify();
+    return contents;
+  } finally {
+    await source.close();
+  }
+}
+
+const same = (content: Uint8Array | undefined): boolean =>
+  content !== undefined && Buffer.compare(content, bytes) === 0;
+
+describe("a folder", () => {
+  it("keeps files under their names, and later loads ask nobody, not even for what there is not", async () => {
+    let downloaded = 0;
+    const onDownload = (count: number, file: string): void => void (downloaded += file === "model.bin" ? count : NaN);
+    const [content, none] = await load(["model.bin", "other.json"], { onDownload });
+    expect([same(content), none, downloaded]).toEqual([true, undefined, bytes.length]);
+    expect(kept()).toEqual([
+      expect.stringMatching(/^127\.0\.0\.1_\d+_m_[0-9a-f]{12}\/model\.bin$/),
+      expect.stringMatching(/\/other\.json\.absent$/),
+    ]);
+    server.requests.length = 0;
+    const [again, noneAgain] = await load(["model.bin", "other.json"], {
+      fetch: () => Promise.reject(new Error("offline")),
+    });
+    expect([same(again), noneAgain]).toEqual([true, undefined]);
+  });
+
+  it("tells models, queries and names apart, and no name leads out of it", async () => {
+    const names = [
+      "Model.bin",
+      "MODEL.bin",
+      "sub/model.bin",
+      "a:b?.bin",
+      "con",
+      "x".repeat(300),
+      "é.absent",
+      "absent.absent",
+    ];
+    for (const name of names) server.files.set(`/m/${name.split("/").map(encodeURIComponent).join("/")}`, { bytes });
+    server.files.set("/M/model.bin", { bytes: someBytes(5) });
+    server.files.set("/m/model.bin?v=2", { bytes: someBytes(6) });
+    expect((await load([...names, "model.bin"])).every(same)).toBe(true);
+    expect((await load(["model.bin"], {}, "/M/"))[0]?.length).toBe(5);
+    expect((await load(["model.bin"], {}, "/m/?v=2"))[0]?.length).toBe(6);
+    const lower = kept().map((name) => name.toLowerCase());
+    expect(new Set(lower).size).toBe(names.length + 3);
+    expect(Math.max(...lower.map((name) => name.length))).toBeLessThan(260);
+  });
+
+  it("is made if it does not exist, and may be used by several downloads at once", async () => {
+    const deep = join(cache, "a", "b");
+    const loads = await Promise.all([1, 2, 3].map(() => load(["model.bin"], { cache: deep })));
+    expect(loads.every(([content]) => same(content))).toBe(true);
+    expect(kept()).toHaveLength(1);
+  });
+
+  it.each<[string, Partial<import("./file-server.ts").Served>, SourceOptions, new (...args: never[]) => Error]>([
+    ["a cut connection", { cutAfter: 1000, ranges: false }, {}, FileError],
+    ["a wrong sum", {}, { integrity: { "model.bin": "0".repeat(64) } }, FormatError],
+    ["a length that is too large", { headers: { "Content-Range": "bytes 0-2499999/9000000000000" } }, {}, FileError],
+    ["a signal", {}, { signal: AbortSignal.timeout(0) }, AbortError],
+    ["a refusal", { answer: (_, response) => void response.writeHead(500).end() }, {}, FileError],
+  ])("%s leaves nothing in it", async (_, served, options, kind) => {
+    server.files.set("/m/model.bin", { bytes, ...served });
+    await expect(load(["model.bin"], options)).rejects.toThrow(kind);
+    expect(readdirSync(cache)).toEqual([]);
+  });
+
+  it("an abort in the middle and a failing callback leave nothing in it", async () => {
+    const control = new AbortController();
+    await expect(load(["model.bin"], { signal: control.signal, onDownload: () => control.abort() })).rejects.toThrow(
+      AbortError,
+    );
+    const onDownload = (): never => {
+      throw new RangeError("mine");
+    };
+    await expect(load(["model.bin"], { onDownload })).rejects.toThrow("mine");
+    expect(readdirSync(cache)).toEqual([]);
+  });
+
+  it("a kept file with another sum is downloaded again", async () => {
+    await load();
+    const [path] = kept();
+    writeFileSync(join(cache, path), someBytes(2_500_000).fill(1));
+    expect(same((await load(["model.bin"], { integrity: { "model.bin": sum } }))[0])).toBe(true);
+    server.requests.length = 0;
+    expect(same((await load(["model.bin"], { integrity: { "model.bin": sum } }))[0])).toBe(true);
+    expect(server.requests).toEqual([]);
+  });
+
+  it("what broken-off downloads left is not believed, and removed after a day", async () => {
+    await load();
+    const folder = join(cache, kept()[0].split("/")[0]);
+    rmSync(join(folder, "model.bin"));
+    for (const name of [".download-old", ".download-new"]) writeFileSync(join(folder, name), "x");
+    utimesSync(join(folder, ".download-old"), 1e9, 1e9);
+    expect(same((await load())[0])).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual([".download-new", "model.bin"]);
+    expect(readFileSync(join(folder, "model.bin")).length).toBe(bytes.length);
+  });
+
+  it("an absence is only remembered after a load that was good", async () => {
+    await expect(load(["nothing", "model.bin"], { integrity: { "model.bin": "0".repeat(64) } })).rejects.toThrow();
+    expect(kept()).toEqual([]);
+  });
+
+  it("says what is wrong with the folder", async () => {
+    writeFileSync(join(cache, "file"), "");
+    await expect(load(["model.bin"], { cache: join(cache, "file") })).rejects.toThrow(
+      "a part of the path is a file and not a folder",
+    );
+    await expect(load(["model.bin"], { cache: "a\0" })).rejects.toThrow(ConfigError);
+    mkdirSync(join(cache, "x"));
+  });
+});
+
+/** A Cache of the Cache API: keeps nothing unless a body comes to its end. */
+class SmallCache {
+  readonly entries = new Map<string, Response>();
+  async match(url: string): Promise<Response | undefined> {
+    return this.entries.get(url)?.clone();
+  }
+  async put(url: string, response: Response): Promise<void> {
+    try {
+      const body = await response.blob();
+      this.entries.set(url, new Response(response.status === 404 ? null : body, { status: response.status }));
+    } catch {
+      throw new TypeError("the body failed");
+    }
+  }
+}
+
+describe("the Cache API", () => {
+  const opened = new SmallCache();
+  beforeEach(() => {
+    vi.resetModules();
+    vi.doMock("node:fs/promises", () => ({ open: undefined }));
+    opened.entries.clear();
+    vi.stubGlobal("caches", { open: async () => opened });
+  });
+  afterEach(() => {
+    vi.doUnmock("node:fs/promises");
+    vi.unstubAllGlobals();
+  });
+
+  it("is used where there is no file system", async () => {
+    const [content, none] = await load(["model.bin", "other.json"], { cache: "models" });
+    expect([same(content), none, opened.entries.size]).toEqual([true, undefined, 2]);
+    server.requests.length = 0;
+    const integrity = { "model.bin": sum };
+    const [again, noneAgain] = await load(["model.bin", "other.json"], { cache: "models", integrity });
+    expect([same(again), noneAgain]).toEqual([true, undefined]);
+    expect(server.requests).toEqual([]);
+  });
+
+  it("gets nothing of a download that fails", async () => {
+    const integrity = { "model.bin": "0".repeat(64) };
+    await expect(load(["model.bin"], { cache: "models", integrity })).rejects.toThrow("the SHA-256 is");
+    server.files.set("/m/model.bin", { bytes, cutAfter: 1000, ranges: false });
+    await expect(load(["model.bin"], { cache: "models" })).rejects.toThrow("the connection failed");
+    expect(opened.entries.size).toBe(0);
+  });
+
+  it("says so if the browser gives no space, or has no such API", async () => {
+    opened.put = async () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+    await expect(load()).rejects.toThrow("the browser gives no more space");
+    vi.stubGlobal("caches", undefined);
+    await expect(load()).rejects.toThrow("neither a file system nor the Cache API");
+  });
+});
