@@ -24,7 +24,7 @@ interface Kernel {
   readonly unit?: "GFLOP/s";
 }
 
-type ArrayType = Float32ArrayConstructor | Float64ArrayConstructor | Int32ArrayConstructor;
+type ArrayType = Float32ArrayConstructor | Float64ArrayConstructor | Int32ArrayConstructor | Uint8ArrayConstructor;
 
 function makeData({ kernel, sizes }: Kernel): KernelData {
   const found = kernelCases.find((each) => each.kernel === kernel);
@@ -66,7 +66,7 @@ function pairOf(each: Kernel): BenchCase[] {
     };
   };
   const pin = (type: ArrayType, length: number): KernelArray => {
-    const block = pinInPlace((length * type.BYTES_PER_ELEMENT) / 4);
+    const block = pinInPlace(Math.ceil((length * type.BYTES_PER_ELEMENT) / 4));
     blocks.push(block);
     const { buffer, byteOffset } = block.data;
     return new type(buffer as ArrayBuffer, byteOffset, length);
@@ -106,6 +106,11 @@ const box = (kernel: keyof Kernels, at: string, sizes: Record<string, number>, w
   return { kernel, sizes, at, work };
 };
 
+/** Of weights [n, 768]; the generator counts in blocks. */
+const storedSizes = (form: number, m: number, n: number): Record<string, number> => {
+  return { form, m, depth: form < 2 ? 768 : 24, n };
+};
+
 const table: readonly Kernel[] = [
   numbers("add", { aSize: N, bSize: N, whole: 0 }),
   { ...numbers("add", { aSize: N, bSize: 512, whole: 2 }), at: "768×512 + row" },
@@ -128,6 +133,10 @@ const table: readonly Kernel[] = [
   ),
   box("gather", "768×128", { count: 768, tableRows: 65, cols: 128 }, 768 * 128),
   box("scatterAdd", "768×128 into 65", { count: 768, tableRows: 65, cols: 128 }, 768 * 128),
+  ...["F16", "BF16", "Q8_0", "Q4_0"].flatMap((name, form) => [
+    box("widen", `256×768 ${name}`, storedSizes(form, 1, 256), 256 * 768),
+    box("linearStored", `768 to 2048, ${name}`, storedSizes(form, 1, 2048), 2048 * 768),
+  ]),
   ...([0, 1] as const).map((pairs) =>
     box(
       "rotary",

@@ -11,16 +11,18 @@ import { decoding } from "./decoding.ts";
 import { FULL, QUICK, collectCases, runCases } from "./harness.ts";
 import { inference } from "./inference.ts";
 import { kernels } from "./kernels.ts";
+import { loading } from "./loading.ts";
 import { matmul } from "./matmul.ts";
 import { matrixVector } from "./matrix-vector.ts";
 import { nanoGPT2000 } from "./nanogpt.ts";
+import { perplexity } from "./perplexity.ts";
 import { Table, addOutcomes, describeRun, formatCurve, formatHeader, writeReport } from "./report.ts";
 import { tokenizer } from "./tokenizer.ts";
 import { training } from "./training.ts";
 
 const SUBJECTS = [
   ...[matmul, matrixVector, attention, training, inference, decoding, tokenizer],
-  ...[kernels, bandwidth, curves, nanoGPT2000],
+  ...[kernels, bandwidth, curves, nanoGPT2000, loading, perplexity],
 ];
 
 /** A line that the next one replaces, where somebody watches. It goes to stderr: stdout is for results. */

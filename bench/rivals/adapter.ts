@@ -2,6 +2,7 @@
  * What a side of the comparison is to the benchmark: something that can be asked to prepare a piece of work, to say what came of
  * it, and then to do it again and again. Everything but the functions travels between processes as JSON.
  */
+import type { MemoryUse } from "./stored/memory.ts";
 import type { Vocabulary } from "./tokenizers/vocabularies.ts";
 
 /** One matrix product A · B of two squares of numbers from seeds 1 and 2. */
@@ -36,6 +37,20 @@ export interface DecodeWork {
   newTokens: number;
 }
 
+/** Forms in which weights are stored. */
+export type StoredName = "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
+
+/** The same with the weights of one of several files; the side says of which. */
+export interface StoredWork {
+  kind: "stored";
+  /** GGUF files, by the form of their matrices. */
+  files: Readonly<Record<StoredName, string>>;
+  prompt: readonly number[];
+  newTokens: number;
+  /** Bytes of keys and values for each token. */
+  cacheBytesPerToken: number;
+}
+
 /** One training step after another, from the same initial weights on the same batches. */
 export interface TrainingWork {
   kind: "training";
@@ -63,10 +78,14 @@ export interface DecodeTextWork {
 }
 
 /** Something to do. */
-export type Work = MatmulWork | PrefillWork | DecodeWork | TrainingWork | EncodeWork | DecodeTextWork;
+export type Work = MatmulWork | PrefillWork | DecodeWork | StoredWork | TrainingWork | EncodeWork | DecodeTextWork;
 
 /** What is compared before anything is timed. */
 export interface Check {
+  /** What it is a result of, where a case has several; only those of the same are compared. */
+  of?: string;
+  /** The side rounds what others do not: so much more difference is allowed. */
+  rounding?: number;
   /** Numbers that must agree within a share of their greatest magnitude: elements of a product, losses. */
   values?: readonly number[];
   /** A row of scores that is known but for one constant: logits, or log-probabilities. Compared after its mean is taken away. */
@@ -100,6 +119,8 @@ export interface Prepared {
   sameWorkOnly?: string;
   /** How this side does it, where that needs saying. */
   note?: string;
+  /** What it holds, where that is asked for. */
+  memory?: MemoryUse;
   /** Does the work once. */
   run(): unknown;
   release?(): void | Promise<void>;
@@ -112,6 +133,8 @@ export interface SideOptions {
   threads: number;
   /** A backend of the package, where it has several. */
   variant?: string;
+  /** The form of the weights, where the work has several. */
+  stored?: StoredName;
 }
 
 /** What a side says about itself. */

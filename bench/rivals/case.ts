@@ -1,5 +1,5 @@
 /** What a case and a side of the comparison are. */
-import type { Work } from "./adapter.ts";
+import type { StoredName, Work } from "./adapter.ts";
 
 /** Where a side runs: the Node that runs the benchmark, Node 24 from the registry, or the system's Python. */
 export type Runtime = "node" | "node24" | "python";
@@ -21,6 +21,8 @@ export interface Side {
   threads: number;
   /** A backend of the library, where it has several. */
   variant?: string;
+  /** The form of the weights that it works with, where a case has several. */
+  stored?: StoredName;
   /** Takes too long for a quick look, which leaves it out. */
   slow?: true;
 }
@@ -30,7 +32,7 @@ export const UNITS = { "GFLOP/s": 1e9, "tokens/s": 1, "steps/s": 1, "MB/s": 1e6,
 
 /** A piece of work and who does it. */
 export interface Case {
-  subject: "matmul" | "decoder" | "training" | "tokenizers";
+  subject: "matmul" | "decoder" | "training" | "tokenizers" | "stored";
   /** Begins with the subject. */
   name: string;
   /** Cases of a group share the processes of their sides. */
@@ -60,8 +62,8 @@ const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = {
 const NATIVE = new Set(["onnxruntime-node", "node-llama-cpp", "pytorch", "tokenizers"]);
 
 /** A side, named after what it is. */
-export function side(library: string, runtime: Runtime, threads: number, variant?: string): Side {
-  const name = variant === undefined ? library : `${library} ${variant}`;
+export function side(library: string, runtime: Runtime, threads: number, variant?: string, stored?: StoredName): Side {
+  const name = [library, variant, stored].filter((part) => part !== undefined).join(" ");
   const packages: Readonly<Record<string, readonly string[]>> = {
     heed: [],
     pytorch: [],
@@ -76,5 +78,6 @@ export function side(library: string, runtime: Runtime, threads: number, variant
     runtime,
     threads,
     ...(variant !== undefined && { variant }),
+    ...(stored !== undefined && { stored }),
   };
 }

@@ -6,6 +6,7 @@ import type { Case, Runtime, Side } from "./case.ts";
 import { DECODERS, decoderFiles } from "./files/decoder.ts";
 import { recipeFile } from "./files/recipe.ts";
 import { CACHE } from "./places.ts";
+import { storedCases } from "./stored/cases.ts";
 import { tokenizerCases } from "./tokenizers/cases.ts";
 
 /** heed as it chooses for itself. The first side of every case: the others are compared with it. */
@@ -119,5 +120,6 @@ function trainingCase(): Case {
 /** Every case. */
 export function allCases(): Case[] {
   const matmuls = [256, 512, 768, 1024].map(matmulCase);
-  return [...matmuls, ...decoderCases("15M"), ...decoderCases("110M"), trainingCase(), ...tokenizerCases()];
+  const decoders = [...decoderCases("15M"), ...decoderCases("110M")];
+  return [...matmuls, ...decoders, trainingCase(), ...storedCases(), ...tokenizerCases()];
 }

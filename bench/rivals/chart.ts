@@ -44,15 +44,16 @@ export function chartSides({ sides }: CaseResult): Measured[] {
   const best = new Map<string, Measured>();
   for (const side of sides) {
     if (side.status !== "measured" || side.rate === undefined || side.ms === undefined) continue;
-    const key = `${side.library} ${side.variant ?? ""} ${side.threads}`;
+    const key = `${side.library} ${side.variant ?? ""} ${side.stored ?? ""} ${side.threads}`;
     const known = best.get(key);
     if (known === undefined || side.rate > known.rate) best.set(key, side as Measured);
   }
   return [...best.values()].sort((a, b) => b.rate - a.rate);
 }
 
-function label({ library, variant, threads, sameWorkOnly }: SideResult): string {
-  const name = variant === undefined ? library : `${library} (${variant})`;
+function label({ library, variant, stored, threads, sameWorkOnly }: SideResult): string {
+  const which = variant ?? stored;
+  const name = which === undefined ? library : `${library} (${which})`;
   return `${name}, ${threads === 1 ? "1 thread" : `${threads} threads`}${sameWorkOnly === undefined ? "" : " *"}`;
 }
 

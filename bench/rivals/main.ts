@@ -15,17 +15,21 @@ import { HELP, readOptions, select } from "./options.ts";
 import { ROOT } from "./places.ts";
 import { formatCase, formatHead, startReport } from "./report.ts";
 import type { RivalsReport } from "./report.ts";
-import { PARITY_BUNDLE, Sides, bundlePrograms, describeRuntimes } from "./sides.ts";
+import { PARITY_BUNDLES, Sides, bundlePrograms, describeRuntimes } from "./sides.ts";
 import { describeCorpus } from "./tokenizers/corpus.ts";
 import { tokenizerCorpus } from "./tokenizers/cases.ts";
 
 const RESULTS = `${ROOT}bench/results/rivals`;
 
-/** The subject that is a comparison of its own, with a file of its own. */
-const TOKENIZERS = "tokenizers";
+/** Subjects that are comparisons of their own, with files of their own. */
+const OWN: readonly string[] = ["tokenizers", "stored"];
 
-/** The word for checks of tokenizers instead of measurements. */
-const PARITY = "parity-tokenizers";
+/** Words for checks instead of measurements: the program, and what it is told beforehand. */
+const CHECKS: Readonly<Record<string, readonly [bundle: string, ...args: string[]]>> = {
+  "parity-tokenizers": [PARITY_BUNDLES.tokenizers],
+  "parity-models": [PARITY_BUNDLES.models],
+  "make-fixtures": [PARITY_BUNDLES.models, "--write"],
+};
 
 /** A line that the next one replaces, where somebody watches. It goes to stderr: stdout is for results. */
 function showProgress(what: string): void {
@@ -61,18 +65,18 @@ async function measureAll(cases: readonly Case[], report: RivalsReport): Promise
   }
 }
 
-/** Where the results of a complete run go: of everything but the tokenizers, or of these alone. */
+/** Where the results of a complete run go: of everything but the subjects of their own, or of one of these alone. */
 function resultsOf(words: readonly string[]): string | undefined {
   if (words.length === 0) return `${RESULTS}.json`;
-  return words.length === 1 && words[0] === TOKENIZERS ? `${RESULTS}-${TOKENIZERS}.json` : undefined;
+  return words.length === 1 && OWN.includes(words[0]) ? `${RESULTS}-${words[0]}.json` : undefined;
 }
 
-/** Runs the checks of tokenizers, in a program that lies beside the rivals. */
-async function checkTokenizers(args: readonly string[]): Promise<void> {
+/** Runs checks, in a program that lies beside the rivals. */
+async function check(program: readonly string[], args: readonly string[]): Promise<void> {
   const problem = installRivals();
   if (problem !== undefined) console.log(`not everything is installed: ${problem}`);
   await bundlePrograms();
-  const { status } = spawnSync(process.execPath, ["--enable-source-maps", PARITY_BUNDLE, ...args], {
+  const { status } = spawnSync(process.execPath, ["--enable-source-maps", ...program, ...args], {
     stdio: "inherit",
   });
   if (status !== 0) process.exitCode = status ?? 1;
@@ -80,11 +84,11 @@ async function checkTokenizers(args: readonly string[]): Promise<void> {
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
-  if (args[0] === PARITY) return checkTokenizers(args.slice(1));
+  const [word = "", ...rest] = args;
+  if (Object.hasOwn(CHECKS, word)) return check(CHECKS[word], rest);
   const { help, list, quick, install, json, words } = readOptions(args);
   if (help) return console.log(HELP);
-  const isOfTokenizers = ({ subject }: Case): boolean => subject === TOKENIZERS;
-  const known = allCases().filter((each) => list || words.length > 0 || !isOfTokenizers(each));
+  const known = allCases().filter(({ subject }) => list || words.length > 0 || !OWN.includes(subject));
   const all = select(known, words);
   const cases = quick ? all.map((each) => ({ ...each, sides: each.sides.filter(({ slow }) => !slow) })) : all;
   if (list) return console.log(listCases(cases));
@@ -96,7 +100,7 @@ async function main(): Promise<void> {
     if (reason !== undefined) report.absent.push({ name, reason });
     return reason === undefined;
   });
-  if (possible.some(isOfTokenizers)) report.corpus = tokenizerCorpus().summary;
+  if (possible.some(({ subject }) => subject === "tokenizers")) report.corpus = tokenizerCorpus().summary;
   console.log(formatHead(report));
   if (report.corpus !== undefined) console.log(describeCorpus(report.corpus));
   await measureAll(possible, report);

@@ -11,6 +11,9 @@ import type { Case, Side } from "./case.ts";
 import { compareChecks, compareTimes } from "./compare.ts";
 import type { Ratio } from "./compare.ts";
 import type { SideProcess } from "./side-process.ts";
+import type { MemoryUse } from "./stored/memory.ts";
+import { storedRatios } from "./stored/ratios.ts";
+import type { NamedRatio } from "./stored/ratios.ts";
 
 /** How long to measure. */
 export interface Settings {
@@ -44,7 +47,7 @@ const PAUSE_MS = 60;
 export const PATIENCE_MS = 300_000;
 
 /** What became of a side. */
-export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | "runtime" | "threads"> {
+export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | "stored" | "runtime" | "threads"> {
   /** The side's id. */
   side: string;
   status: "measured" | "differs" | "failed" | "absent";
@@ -66,6 +69,8 @@ export interface SideResult extends Pick<Side, "library" | "kind" | "variant" | 
   differing?: string;
   /** Medians of what the first work of a process took. */
   firstTime?: FirstTime;
+  /** What it holds. */
+  memory?: MemoryUse;
   /** Work per second. */
   rate?: number;
   /** heed with as many threads, in the same runtime where heed runs there, over this side. */
@@ -79,6 +84,8 @@ export interface CaseResult extends Pick<Case, "subject" | "name" | "unit" | "to
   /** Operations, tokens, steps or bytes of one run. */
   amount: number;
   sides: SideResult[];
+  /** Of sides that are compared beyond heed and its rivals. */
+  ratios?: NamedRatio[];
 }
 
 /** Whom one can ask. */
@@ -117,7 +124,7 @@ export async function measureCase(
   const contestants: Contestant[] = [];
   const results: SideResult[] = [];
   const work = await each.work();
-  let expected: Check | undefined;
+  const expected = new Map<string | undefined, Check>();
   for (const side of each.sides) {
     onProgress(`${name}: preparing ${side.id}`);
     const result = startResult(side);
@@ -132,8 +139,9 @@ export async function measureCase(
       const { check, description, ...rest } = await process.ask({ op: "prepare", work }, PATIENCE_MS);
       const lastMs = performance.now() - started;
       Object.assign(result, description, rest);
-      expected ??= check;
-      if (result.sameWorkOnly === undefined) judge(result, expected, check, tolerance);
+      const first = expected.get(check.of) ?? check;
+      expected.set(check.of, first);
+      if (result.sameWorkOnly === undefined) judge(result, first, check, tolerance + (check.rounding ?? 0));
       if (result.status === "measured") contestants.push({ side, process, result, times: [], lastMs, spentMs: 0 });
       else await process.ask({ op: "release" }, PATIENCE_MS);
     } catch (error) {
@@ -143,12 +151,13 @@ export async function measureCase(
   await takeTurns(name, contestants, settings, onProgress);
   const amount = amountOf(each);
   summarizeTimes({ unit: each.unit, amount }, contestants);
-  return { subject, name, unit, amount, tolerance, headline, sides: results };
+  const ratios = subject === "stored" ? { ratios: storedRatios(results) } : {};
+  return { subject, name, unit, amount, tolerance, headline, sides: results, ...ratios };
 }
 
 /** What is known of a side beforehand. */
-export function startResult({ id, library, kind, variant, runtime, threads }: Side): SideResult {
-  return { side: id, library, kind, variant, runtime, threads, status: "measured" };
+export function startResult({ id, library, kind, variant, stored, runtime, threads }: Side): SideResult {
+  return { side: id, library, kind, variant, stored, runtime, threads, status: "measured" };
 }
 
 /** The amount of a case as a number. */
@@ -231,7 +240,8 @@ export function summarizeTimes(
         other.side.threads === 1 &&
         other.side.library === side.library &&
         other.side.runtime === side.runtime &&
-        other.side.variant === side.variant,
+        other.side.variant === side.variant &&
+        other.side.stored === side.stored,
     );
     if (alone !== undefined) result.overOneThread = compareTimes(times, alone.times);
   }
@@ -241,7 +251,11 @@ export function summarizeTimes(
 function counterpart(side: Side, all: readonly Timed[]): Timed | undefined {
   if (side.library === "heed") return undefined;
   const heeds = all.filter(
-    (other) => other.side.library === "heed" && other.side.variant === undefined && other.side.threads === side.threads,
+    (other) =>
+      other.side.library === "heed" &&
+      other.side.variant === undefined &&
+      other.side.stored === side.stored &&
+      other.side.threads === side.threads,
   );
   return heeds.find((other) => other.side.runtime === side.runtime) ?? heeds[0];
 }

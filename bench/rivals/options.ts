@@ -5,10 +5,12 @@ import type { Case } from "./case.ts";
 /** What `--help` prints. */
 export const HELP = `Measures heed beside other libraries, in one run, after comparing their results.
 
-  npm run bench:rivals                              everything but tokenizers; installs the rivals first, and writes
+  npm run bench:rivals                              everything but the next two; installs the rivals first, and writes
                                                     bench/results/rivals.*
   npm run bench:rivals -- tokenizers                the tokenizers; writes bench/results/rivals-tokenizers.*
+  npm run bench:rivals -- stored                    weights as files store them; writes bench/results/rivals-stored.*
   npm run bench:rivals -- parity-tokenizers         compares ids, training and chat templates; see parity-tokenizers --help
+  npm run bench:rivals -- parity-models             compares models with llama.cpp; see parity-models --help
   npm run bench:rivals -- --quick                   few short rounds without the slowest sides: to see that all runs
   npm run bench:rivals -- matmul onnxruntime-web    cases and sides whose names contain one of these words; heed is always there
 

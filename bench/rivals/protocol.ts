@@ -3,6 +3,7 @@
  * process, because packages write what they like to stdout.
  */
 import type { Check, Description, FirstTime, SideOptions, Work } from "./adapter.ts";
+import type { MemoryUse } from "./stored/memory.ts";
 
 /** The file descriptor of the conversation in a side's process. */
 export const CHANNEL = 3;
@@ -18,7 +19,7 @@ export type Request =
 /** Answers by request. */
 export interface Answers {
   open: null;
-  prepare: { check: Check; description: Description; sameWorkOnly?: string; note?: string };
+  prepare: { check: Check; description: Description; sameWorkOnly?: string; note?: string; memory?: MemoryUse };
   firstTime: { firstTime: FirstTime; description: Description };
   /** Milliseconds of each run. */
   round: { times: number[] };

@@ -6,6 +6,8 @@ import { FULL as HARNESS } from "../harness.ts";
 import type { FirstTime } from "./adapter.ts";
 import type { CaseResult, Settings, SideResult } from "./measure.ts";
 import { HERE, PACKAGES } from "./places.ts";
+import type { MemoryUse } from "./stored/memory.ts";
+import { formatRatios } from "./stored/ratios.ts";
 import type { CorpusSummary } from "./tokenizers/corpus.ts";
 
 /** Everything about a run. */
@@ -101,16 +103,17 @@ function line(cells: readonly string[]): string {
 }
 
 /** A case as a table. */
-export function formatCase({ subject, name, unit, tolerance, sides }: CaseResult): string {
+export function formatCase({ subject, name, unit, tolerance, sides, ratios = [] }: CaseResult): string {
   const head = line([name, "time", "spread", "rate", "heed is", "remarks"]);
   const rows = sides.map((side) => formatSide(side, unit));
   const agreement = subject === "tokenizers" ? [] : [`results agree within ${tolerance} of the greatest magnitude`];
-  return [head, "─".repeat(130), ...rows, ...agreement].join("\n");
+  const compared = ratios.length === 0 ? [] : [formatRatios(ratios)];
+  return [head, "─".repeat(130), ...rows, ...agreement, ...compared].join("\n");
 }
 
 function formatSide(result: SideResult, unit: string): string {
   const { side, status, reason, ms, rate, heedFaster, overOneThread, backend, note, sameWorkOnly } = result;
-  const { firstTime, differing } = result;
+  const { firstTime, differing, memory } = result;
   if (ms === undefined || rate === undefined) return `${side.padEnd(COLUMNS[0])}  ${status}: ${reason ?? ""}`;
   const faster = heedFaster
     ? `${formatNumber(heedFaster.ratio)} × (${formatNumber(heedFaster.q1)} – ${formatNumber(heedFaster.q3)})`
@@ -122,6 +125,7 @@ function formatSide(result: SideResult, unit: string): string {
     note,
     differing,
     unit === "loads/s" && firstTime !== undefined ? formatMemory(firstTime) : undefined,
+    memory && formatGrowth(memory),
   ];
   return line([
     side,
@@ -131,6 +135,12 @@ function formatSide(result: SideResult, unit: string): string {
     faster,
     remarks.filter((each) => each !== undefined).join("; "),
   ]);
+}
+
+/** What a process has grown by, beside the weights as stored and the cache. */
+function formatGrowth({ residentBytes, peakBytes, neededBytes }: MemoryUse): string {
+  const share = (bytes: number): string => formatNumber(bytes / neededBytes);
+  return `grew by ${share(residentBytes)} × weights and cache, at most ${share(peakBytes)} ×`;
 }
 
 /** What is held once a vocabulary is loaded. */

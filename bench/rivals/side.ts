@@ -48,8 +48,8 @@ async function answer(request: Request): Promise<unknown> {
     case "prepare": {
       if (adapter === undefined) throw new Error("prepare: nothing is open");
       prepared = await adapter.prepare(request.work);
-      const { check, sameWorkOnly, note } = prepared;
-      return { check, description: adapter.describe(), sameWorkOnly, note };
+      const { check, sameWorkOnly, note, memory } = prepared;
+      return { check, description: adapter.describe(), sameWorkOnly, note, memory };
     }
     case "firstTime": {
       if (adapter?.firstTime === undefined) throw new Error("firstTime: this adapter does not measure it");

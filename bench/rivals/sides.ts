@@ -16,8 +16,11 @@ const START_MS = 120_000;
 /** Debian installs PyTorch for its own Python, which need not be the first one of the path. */
 const PYTHONS = ["/usr/bin/python3", "python3"];
 
-/** The program that compares tokenizers; see `bundlePrograms`. */
-export const PARITY_BUNDLE: string = `${BUILD}parity.mjs`;
+/** The programs that compare tokenizers and models, by name; see `bundlePrograms`. */
+export const PARITY_BUNDLES: Readonly<Record<"tokenizers" | "models", string>> = {
+  tokenizers: `${BUILD}parity-tokenizers.mjs`,
+  models: `${BUILD}parity-models.mjs`,
+};
 
 /**
  * Bundles the programs that use the rivals, the sides' and the parity checks'; the rivals stay outside, in the node_modules beside
@@ -27,7 +30,11 @@ export async function bundlePrograms(): Promise<void> {
   rmSync(BUILD, { recursive: true, force: true });
   await build({
     absWorkingDir: ROOT,
-    entryPoints: { side: `${HERE}side.ts`, parity: `${HERE}tokenizers/parity.ts` },
+    entryPoints: {
+      side: `${HERE}side.ts`,
+      "parity-tokenizers": `${HERE}tokenizers/parity.ts`,
+      "parity-models": `${HERE}models/parity.ts`,
+    },
     outdir: BUILD,
     outExtension: { ".js": ".mjs" },
     splitting: true,
@@ -102,7 +109,7 @@ export class Sides implements SideSource {
   }
 
   /** A process that nobody else uses; whoever asked for it closes it. */
-  async start({ library, adapter = library, packages, runtime, threads, variant }: Side): Promise<SideProcess> {
+  async start({ library, adapter = library, packages, runtime, threads, variant, stored }: Side): Promise<SideProcess> {
     for (const name of packages) {
       const reason = this.#absent.get(name);
       if (reason !== undefined) throw new Error(`${name}: ${reason}`);
@@ -110,7 +117,7 @@ export class Sides implements SideSource {
     const program = findRuntime(runtime);
     const side = new SideProcess(program, [runtime === "python" ? PYTHON_SIDE : BUNDLE], threads);
     try {
-      await side.ask({ op: "open", adapter, options: { library, threads, variant } }, START_MS);
+      await side.ask({ op: "open", adapter, options: { library, threads, variant, stored } }, START_MS);
     } catch (error) {
       side.close();
       throw error;

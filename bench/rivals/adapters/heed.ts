@@ -1,10 +1,21 @@
 /** heed itself, through its public functions, as a user would call them. */
-import { ConfigError, backend, matmul, noGrad, scope } from "heed";
+import { ConfigError, backend, loadModel, matmul, noGrad, scope } from "heed";
+import type { Transformer } from "heed";
 import packageJSON from "../../../package.json" with { type: "json" };
 import { uniformTensor } from "../../seeded.ts";
 import { argmax, sampleElements, unsupported } from "../adapter.ts";
-import type { Adapter, DecodeWork, MatmulWork, PrefillWork, Prepared, SideOptions, Work } from "../adapter.ts";
+import type {
+  Adapter,
+  DecodeWork,
+  MatmulWork,
+  PrefillWork,
+  Prepared,
+  SideOptions,
+  StoredWork,
+  Work,
+} from "../adapter.ts";
 import { makeDecoder } from "../files/decoder.ts";
+import { MemoryGrowth } from "../stored/memory.ts";
 import { prepareHeedTraining } from "./heed-training.ts";
 
 /** Chooses the backend; what it really became is in the report. A backend with fewer threads is measured as it is. */
@@ -36,8 +47,7 @@ function preparePrefill({ model: name, tokens }: PrefillWork): Prepared {
   };
 }
 
-function prepareDecode({ model: name, prompt, newTokens }: DecodeWork): Prepared {
-  const model = makeDecoder(name);
+function prepareDecode(model: Transformer, { prompt, newTokens }: Pick<DecodeWork, "prompt" | "newTokens">): Prepared {
   const kvCache = model.newCache();
   const forward = <T>(tokens: readonly number[], read: (row: Float32Array) => T): T =>
     scope(() => read(model.forward(tokens, { kvCache, lastOnly: true }).data));
@@ -51,14 +61,26 @@ function prepareDecode({ model: name, prompt, newTokens }: DecodeWork): Prepared
   return { check: { row, tokens: decode() }, run: decode, release: () => model.dispose() };
 }
 
-async function prepare(work: Work): Promise<Prepared> {
+async function prepareStored({ stored = "f32" }: SideOptions, work: StoredWork): Promise<Prepared> {
+  const growth = new MemoryGrowth();
+  const { model } = await loadModel(work.files[stored]);
+  const { check, ...prepared } = prepareDecode(model, work);
+  const weights = [...model.parameters().values()].map(({ stored: form, size }) => form?.bytes.length ?? 4 * size);
+  const cache = (work.prompt.length + work.newTokens) * work.cacheBytesPerToken;
+  const memory = growth.measure(weights.reduce((sum, bytes) => sum + bytes, cache));
+  return { ...prepared, check: { ...check, of: stored }, memory };
+}
+
+async function prepare(work: Work, options: SideOptions): Promise<Prepared> {
   switch (work.kind) {
     case "matmul":
       return prepareMatmul(work);
     case "prefill":
       return preparePrefill(work);
     case "decode":
-      return prepareDecode(work);
+      return prepareDecode(makeDecoder(work.model), work);
+    case "stored":
+      return prepareStored(options, work);
     case "training":
       return prepareHeedTraining(work);
     default:
@@ -81,6 +103,6 @@ export async function openHeed(options: SideOptions): Promise<Adapter> {
         details,
       };
     },
-    prepare,
+    prepare: (work) => prepare(work, options),
   };
 }

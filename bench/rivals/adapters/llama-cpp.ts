@@ -1,119 +1,69 @@
 /**
- * llama.cpp through node-llama-cpp, on the processor: 32-bit weights and cache, and the least that the package lets one ask for,
+ * llama.cpp through node-llama-cpp, on the processor: a 32-bit cache, and the least that the package lets one ask for,
  * `controlledEvaluate`, which gives the likeliest next token.
  */
+import { statSync } from "node:fs";
 import { unsupported } from "../adapter.ts";
-import type { Adapter, DecodeWork, PrefillWork, Prepared, SideOptions, Work } from "../adapter.ts";
-import { importPackage, packageVersion } from "./packages.ts";
-
-interface NextOptions {
-  generateNext: { token?: boolean; logits?: boolean; options: { temperature: number } };
-}
-
-type Input = number | [token: number, options: NextOptions];
-type Output = { next: { token?: number | null; logits?: ReadonlyMap<number, number> } } | undefined;
-
-interface Sequence {
-  controlledEvaluate(input: readonly Input[]): Promise<Output[]>;
-  eraseContextTokenRanges(ranges: readonly { start: number; end: number }[]): Promise<void>;
-  readonly nextTokenIndex: number;
-}
-
-interface Context {
-  getSequence(): Sequence;
-}
-
-interface Model {
-  createContext(options: object): Promise<Context>;
-  dispose(): Promise<void>;
-}
-
-interface Llama {
-  loadModel(options: { modelPath: string }): Promise<Model>;
-  readonly systemInfo: string;
-}
-
-interface NodeLlamaCpp {
-  getLlama(options: object): Promise<Llama>;
-}
+import type { Adapter, DecodeWork, PrefillWork, Prepared, SideOptions, StoredWork, Work } from "../adapter.ts";
+import { MemoryGrowth } from "../stored/memory.ts";
+import { LlamaSequence, openLlama, toRow } from "./llama-sequence.ts";
+import type { Llama } from "./llama-sequence.ts";
+import { packageVersion } from "./packages.ts";
 
 const CONTEXT_SIZE = 512;
+/** It rounds inputs too: to the 16 bits of the weights, or to 8 bits where these are in blocks. */
+const ROUNDING = { f16: 2e-3, bf16: 2e-2, q8_0: 5e-2, q4_0: 5e-2 } as const;
+
 const NOTE = "32-bit cache, flash attention off";
 
-async function openSequence(llama: Llama, path: string, threads: number): Promise<[Model, Sequence]> {
-  const model = await llama.loadModel({ modelPath: path });
-  const context = await model.createContext({
-    contextSize: CONTEXT_SIZE,
-    threads: { ideal: threads, min: threads },
-    flashAttention: false,
-    experimentalKvCacheKeyType: "F32",
-    experimentalKvCacheValueType: "F32",
-  });
-  return [model, context.getSequence()];
-}
-
-/** Reads tokens and gives what comes after the last. */
-async function evaluate(
-  sequence: Sequence,
-  tokens: readonly number[],
-  logits = false,
-): Promise<NonNullable<Output>["next"]> {
-  const last = tokens.length - 1;
-  const generateNext = { token: true, ...(logits && { logits }), options: { temperature: 0 } };
-  const outputs = await sequence.controlledEvaluate([...tokens.slice(0, last), [tokens[last], { generateNext }]]);
-  const next = outputs[last]?.next;
-  if (next === undefined) throw new Error("llama.cpp gave nothing for the last token");
-  return next;
-}
-
-async function forget(sequence: Sequence, from: number): Promise<void> {
-  await sequence.eraseContextTokenRanges([{ start: from, end: sequence.nextTokenIndex }]);
-}
-
-function toRow(logits: ReadonlyMap<number, number> | undefined): number[] {
-  if (logits === undefined) throw new Error("llama.cpp gave no logits");
-  const row = new Array<number>(logits.size);
-  for (const [token, logit] of logits) row[token] = logit;
-  return row;
-}
-
 async function preparePrefill(llama: Llama, threads: number, { files, tokens }: PrefillWork): Promise<Prepared> {
-  const [model, sequence] = await openSequence(llama, files.gguf, threads);
-  const { logits } = await evaluate(sequence, tokens, true);
+  const sequence = await LlamaSequence.open(llama, files.gguf, { threads, contextSize: CONTEXT_SIZE });
+  const { logits } = await sequence.evaluate(tokens, true);
   const prefill = async (): Promise<unknown> => {
-    await forget(sequence, 0);
-    return (await evaluate(sequence, tokens)).token;
+    await sequence.forget(0);
+    return (await sequence.evaluate(tokens)).token;
   };
-  return { check: { row: toRow(logits) }, note: NOTE, run: prefill, release: () => model.dispose() };
+  return { check: { row: toRow(logits) }, note: NOTE, run: prefill, release: () => sequence.close() };
 }
 
 async function prepareDecode(
   llama: Llama,
   threads: number,
-  { files, prompt, newTokens }: DecodeWork,
+  path: string,
+  { prompt, newTokens }: Pick<DecodeWork, "prompt" | "newTokens">,
 ): Promise<Prepared> {
-  const [model, sequence] = await openSequence(llama, files.gguf, threads);
-  const { token: first, logits } = await evaluate(sequence, prompt, true);
+  const sequence = await LlamaSequence.open(llama, path, { threads, contextSize: CONTEXT_SIZE });
+  const { token: first, logits } = await sequence.evaluate(prompt, true);
   const decode = async (): Promise<number[]> => {
-    await forget(sequence, prompt.length);
+    await sequence.forget(prompt.length);
     const tokens = [first as number];
-    for (let i = 0; i < newTokens; i++) tokens.push((await evaluate(sequence, [tokens[i]])).token as number);
+    for (let i = 0; i < newTokens; i++) tokens.push((await sequence.evaluate([tokens[i]])).token as number);
     return tokens;
   };
   const check = { row: toRow(logits), tokens: await decode() };
-  return { check, note: NOTE, run: decode, release: () => model.dispose() };
+  return { check, note: NOTE, run: decode, release: () => sequence.close() };
+}
+
+/** It maps the file into memory, so that the whole of it counts; and it may keep a second form of the weights for its kernels. */
+async function prepareStored(
+  llama: Llama,
+  { threads, stored = "f32" }: SideOptions,
+  { files, prompt, newTokens, cacheBytesPerToken }: StoredWork,
+): Promise<Prepared> {
+  const path = files[stored];
+  const growth = new MemoryGrowth();
+  const prepared = await prepareDecode(llama, threads, path, { prompt, newTokens });
+  const memory = growth.measure(statSync(path).size + CONTEXT_SIZE * cacheBytesPerToken);
+  const { row, tokens } = prepared.check;
+  // Rounded inputs change the order of near scores, so tokens are compared only where nothing is rounded.
+  const check = stored === "f32" ? { row, tokens } : { row, rounding: ROUNDING[stored] };
+  return { ...prepared, check: { ...check, of: stored }, memory };
 }
 
 /** Opens llama.cpp. */
-export async function openLlamaCpp({ threads }: SideOptions): Promise<Adapter> {
-  const { getLlama } = await importPackage<NodeLlamaCpp>("node-llama-cpp");
-  const llama = await getLlama({
-    gpu: false,
-    build: "never",
-    skipDownload: true,
-    logLevel: "error",
-    maxThreads: threads,
-  });
+export async function openLlamaCpp(options: SideOptions): Promise<Adapter> {
+  const { threads } = options;
+  const llama = await openLlama(threads);
   return {
     describe: () => ({
       version: packageVersion("node-llama-cpp"),
@@ -121,7 +71,8 @@ export async function openLlamaCpp({ threads }: SideOptions): Promise<Adapter> {
     }),
     prepare: async (work: Work) => {
       if (work.kind === "prefill") return preparePrefill(llama, threads, work);
-      if (work.kind === "decode") return prepareDecode(llama, threads, work);
+      if (work.kind === "decode") return prepareDecode(llama, threads, work.files.gguf, work);
+      if (work.kind === "stored") return prepareStored(llama, options, work);
       return unsupported("node-llama-cpp", work);
     },
   };

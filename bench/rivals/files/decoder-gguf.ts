@@ -53,8 +53,12 @@ const BLOCK_NAMES: Readonly<Record<string, string>> = {
   "feedForward.downProj": "ffn_down",
 };
 
-/** The file, in pieces. */
-export function decoderGGUF(config: ResolvedConfig, weights: ReadonlyMap<string, Float32Array>): Uint8Array[] {
+/** The file, in pieces. `encode` may give a tensor another type. */
+export function decoderGGUF(
+  config: ResolvedConfig,
+  weights: ReadonlyMap<string, Float32Array>,
+  encode: (tensor: GGUFTensor) => GGUFTensor = (tensor) => tensor,
+): Uint8Array[] {
   const { vocabSize, contextLength, dModel, nLayers, nHeads, nKvHeads, headDim, dFf, normEps, ropeTheta } = config;
   const metadata: Record<string, GGUFValue> = {
     "general.architecture": "llama",
@@ -76,11 +80,11 @@ export function decoderGGUF(config: ResolvedConfig, weights: ReadonlyMap<string,
     if (data === undefined) throw new Error(`the model has no ${from}.weight`);
     const width = from.endsWith("downProj") ? dFf : from.endsWith("outProj") ? nHeads * headDim : dModel;
     const isTurned = from.endsWith("qProj") || from.endsWith("kProj");
-    return {
+    return encode({
       name: `${to}.weight`,
       shape: /norm/i.test(from) ? [dModel] : [data.length / width, width],
       data: isTurned ? halvesToPairs(data, headDim, dModel) : data,
-    };
+    });
   };
   const blocks = Array.from({ length: nLayers }, (_, layer) =>
     Object.entries(BLOCK_NAMES).map(([from, to]) => tensor(`blocks.${layer}.${from}`, `blk.${layer}.${to}`)),

@@ -1,5 +1,5 @@
 /**
- * Writes GGUF files, version 3, with 32-bit numbers: what llama.cpp reads.
+ * Writes GGUF files, version 3, with 32-bit numbers or bytes of any other type: what llama.cpp reads.
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 
@@ -16,7 +16,10 @@ export type GGUFValue =
 export interface GGUFTensor {
   name: string;
   shape: readonly number[];
-  data: Float32Array;
+  /** 32-bit numbers, or the bytes of another type. */
+  data: Float32Array | Uint8Array;
+  /** ggml's number of the type. Default: that of 32-bit numbers. */
+  type?: number;
 }
 
 const VERSION = 3;
@@ -121,11 +124,11 @@ export function ggufParts(metadata: Readonly<Record<string, GGUFValue>>, tensors
     writeValue(head, value);
   }
   let offset = 0;
-  for (const { name, shape, data } of tensors) {
+  for (const { name, shape, data, type = F32 } of tensors) {
     head.string(name);
     head.uint32(shape.length);
     for (const size of [...shape].reverse()) head.uint64(size); // the innermost axis first
-    head.uint32(F32);
+    head.uint32(type);
     head.uint64(offset);
     offset += data.byteLength + padding(data.byteLength);
   }
