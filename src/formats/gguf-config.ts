@@ -98,7 +98,7 @@ function asWritten(value: unknown): unknown {
  * The hyper-parameters of a model as GGUF metadata, in the order of the file; the tokenizer's are not among them.
  *
  * @param architecture one that `ggufArchitectureOf` gives
- * @throws ConfigError if files of the architecture cannot say all of the config
+ * @throws ConfigError if files of the architecture cannot say all of the config, or llama.cpp does not do what they say
  */
 export function writeGGUFMetadata(architecture: string, config: ResolvedConfig): Map<string, GGUFField> {
   const form = formOf("writeGGUFMetadata", architecture);
@@ -106,10 +106,17 @@ export function writeGGUFMetadata(architecture: string, config: ResolvedConfig):
   const metadata = metadataOf(form, said);
   const plain = new Map([...metadata].map(([key, { value }]) => [key, value]));
   const tensors = tensorsThatTell(form, said);
-  if (saysAll(said, () => readGGUFConfig(plain, tensors).config)) return metadata;
+  if (isFaithful(form, said) && saysAll(said, () => readGGUFConfig(plain, tensors).config)) return metadata;
   throw new ConfigError(`writeGGUFMetadata: a GGUF file of architecture "${architecture}" cannot hold this model`, {
     architecture,
   });
+}
+
+/** Whether llama.cpp makes of it what is meant. It reads the borders of YaRN's ramp in none of these families. */
+function isFaithful(form: GGUFForm, config: ResolvedConfig): boolean {
+  const { ropeScaling: scaling } = config;
+  const ownRamp = scaling?.type === "yarn" && (scaling.betaFast ?? scaling.betaSlow) !== undefined;
+  return !ownRamp && form.isFaithful?.(config) !== false;
 }
 
 function metadataOf({ architecture, settings }: GGUFForm, config: ResolvedConfig): Map<string, GGUFField> {

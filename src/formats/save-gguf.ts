@@ -3,8 +3,11 @@ import { ConfigError } from "../errors.ts";
 import type { LanguageModel } from "../language-model.ts";
 import { resolveConfig } from "../model/config.ts";
 import type { ModelConfig, ResolvedConfig } from "../model/config.ts";
+import type { Transformer } from "../model/transformer.ts";
+import type { Parameter } from "../nn/module.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { tokenizerToGGUF } from "../tokenizer/tokenizer-to-gguf.ts";
+import { HEAD } from "./architectures/tensor-rules.ts";
 import { ggufArchitectureOf, ggufArchitectures, ggufRopeTensors, toGGUF, writeGGUFMetadata } from "./gguf-config.ts";
 import { ggufParts } from "./gguf-writer.ts";
 import type { GGUFEntry, GGUFTensor } from "./gguf-writer.ts";
@@ -33,10 +36,9 @@ export function modelAsGGUF(
   name: string,
   asked: WeightType | undefined,
 ): FilePart[] {
-  const { config } = lm.model;
+  const { config, parameters } = withHead(lm.model);
   const architecture = ggufArchitectureOf(config);
   if (architecture === undefined) throw noForm(operation, config);
-  const parameters = lm.model.parameters();
   const values = toGGUF({ architecture, config }, savedValues(parameters, ggufTypes(asked)));
   const tensors = new Map<string, GGUFTensor>();
   for (const [theirs, value] of [...values, ...ggufRopeTensors({ architecture, config })]) {
@@ -51,12 +53,23 @@ export function modelAsGGUF(
   }
   const metadata = new Map<string, GGUFEntry>([
     ...writeGGUFMetadata(architecture, config),
-    ["general.name", name],
+    // llama.cpp looks for tokens of Phi-3 in whatever has its name.
+    ...(/phi-?3/i.test(name) ? [] : [["general.name", name] as const]),
     ["general.file_type", fileType(tensors)],
     ["general.quantization_version", QUANTIZATION_VERSION],
     ...tokenizerMetadata(lm),
   ]);
   return ggufParts(operation, metadata, tensors);
+}
+
+/** A model with a head of its own where its family has no other form: the shared matrix is then in the file twice. */
+function withHead(model: Transformer): { config: ResolvedConfig; parameters: ReadonlyMap<string, Parameter> } {
+  const { config, tokenEmbedding } = model;
+  const parameters = model.parameters();
+  const untied = { ...config, tieEmbeddings: false };
+  if (!config.tieEmbeddings || ggufArchitectureOf(config) !== undefined || ggufArchitectureOf(untied) === undefined)
+    return { config, parameters };
+  return { config: untied, parameters: new Map(parameters).set(HEAD, tokenEmbedding.weight) };
 }
 
 /** The number for the type that most numbers have. */

@@ -114,3 +114,18 @@ export const familyConfig: fc.Arbitrary<{ family: Family; config: ResolvedConfig
     };
     return { family, config: resolveConfig({ ...config, ...FAMILY_SETTINGS[family](config) }) };
   });
+
+/** Whether the head is shared, in families of which llama.cpp runs one kind only. */
+const TIED_IN_GGUF: Partial<Record<Family, boolean>> = {
+  ...{ gemma: true, gemma2: true },
+  ...{ gpt_neox: false, olmo2: false, stablelm: false },
+};
+
+/** Settings that make a config of a family one that its GGUF files have: these say neither the scale of scores nor every head. */
+export function asInFile(family: Family, { headDim, normPlacement }: ResolvedConfig): Partial<ModelConfig> {
+  const tieEmbeddings = TIED_IN_GGUF[family];
+  return {
+    ...(normPlacement === "both" && { attentionScale: 1 / Math.sqrt(headDim) }),
+    ...(tieEmbeddings !== undefined && { tieEmbeddings }),
+  };
+}

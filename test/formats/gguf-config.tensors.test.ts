@@ -14,7 +14,7 @@ import { presets, resolveConfig } from "../../src/model/config.ts";
 import type { ResolvedConfig } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { rotaryFrequencies } from "../../src/ops/rope-scaling.ts";
-import { familyConfig } from "./any-config.ts";
+import { asInFile, familyConfig } from "./any-config.ts";
 
 /** Heads of 12, in pairs of two. */
 const llamaLike = presets.llama({ vocabSize: 31, contextLength: 64, dModel: 48, nLayers: 4, nHeads: 4, nKvHeads: 2 });
@@ -44,12 +44,8 @@ describe("a model in GGUF's names", () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(familyConfig, fc.nat(), ({ family, config: sized }, seed) => {
-        const { headDim, nLayers, normPlacement } = sized;
-        // Gemma's files do not say the scale, SmolLM3's not the layers: the models that there are have these.
-        const config = resolveConfig({
-          ...sized,
-          ...(normPlacement === "both" && { attentionScale: 1 / Math.sqrt(headDim) }),
-        });
+        const { nLayers } = sized;
+        const config = resolveConfig({ ...sized, ...asInFile(family, sized) });
         if (family === "mistral") return;
         const model = new Transformer(config, { seed });
         const { architecture, again, parameters } = throughFile(config, model);

@@ -211,7 +211,10 @@ describe("metadata", () => {
       "llama.rope.scaling.type": { type: "string", value: "linear" },
       "llama.rope.scaling.factor": { type: "float32", value: 2 },
     });
-    const neox = resolveConfig({ ...presets.gpt2(), ...{ position: "rotary", activation: "gelu", rotaryDim: 16 } });
+    const neox = resolveConfig({
+      ...presets.gpt2(),
+      ...{ position: "rotary", activation: "gelu", rotaryDim: 16, tieEmbeddings: false },
+    });
     expect(writeGGUFMetadata("gptneox", neox).get("gptneox.use_parallel_residual")).toEqual({
       type: "bool",
       value: false,

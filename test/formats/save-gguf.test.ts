@@ -20,7 +20,7 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { BPETokenizer } from "../../src/tokenizer/bpe.ts";
 import { CharTokenizer } from "../../src/tokenizer/char.ts";
 import { tokenizerFromGGUF } from "../../src/tokenizer/tokenizer-gguf.ts";
-import { familyConfig } from "./any-config.ts";
+import { asInFile, familyConfig } from "./any-config.ts";
 
 const bits = { f16: 16, bf16: 16, q8_0: 8.5, q4_0: 4.5 };
 
@@ -67,11 +67,11 @@ describe("modelAsGGUF", () => {
     fc.assert(
       fc.property(familyConfig, fc.nat(), types, fc.boolean(), ({ family, config: sized }, seed, type, wide) => {
         if (family === "mistral") return; // GGUF's Llama has no window
-        const { headDim, normPlacement, nHeads, rotaryDim, embeddingScale } = sized;
+        const { headDim, nHeads, rotaryDim, embeddingScale } = sized;
         const dModel = 32 * nHeads;
         const config = resolveConfig({
           ...sized,
-          ...(normPlacement === "both" && { attentionScale: 1 / Math.sqrt(headDim) }),
+          ...asInFile(family, sized),
           // Rows of whole blocks.
           ...(wide && { headDim: 32, dModel, dFf: 64, attentionScale: 1 / Math.sqrt(32) }),
           ...(wide && rotaryDim === headDim && { rotaryDim: 32 }),
@@ -99,6 +99,30 @@ describe("modelAsGGUF", () => {
       { numRuns: 80 },
     );
     expect([...seen].sort()).toEqual(ggufArchitectures().sort());
+  });
+
+  it("writes a shared head a second time where llama.cpp wants one", () => {
+    const model = new Transformer(
+      { ...sizes, activation: "gelu", position: "rotary", parallelBlocks: true, rotaryDim: 8 },
+      { seed: 1 },
+    );
+    const { bytes, header } = write({ model });
+    const tensors = tensorsOf(bytes, header);
+    expect(readGGUFConfig(header.metadata, tensors as Map<string, TensorArray>).config).toEqual({
+      ...model.config,
+      tieEmbeddings: false,
+    });
+    expect(tensors.get("output.weight")?.data).toEqual(tensors.get("token_embd.weight")?.data);
+  });
+
+  it("refuses what llama.cpp would compute in another way", () => {
+    const llama = presets.llama(sizes);
+    const cases: [string, ModelConfig][] = [
+      ["slidingWindow 4", { ...llama, slidingWindow: 4 }],
+      ["tieEmbeddings false", { ...llama, activation: "geluTanh", normOffset: 1, embeddingScale: 8 }],
+      ["ropeScaling", { ...llama, ropeScaling: { type: "yarn", factor: 2, originalContextLength: 4, betaFast: 8 } }],
+    ];
+    for (const [setting, config] of cases) expect(() => write({ model: new Transformer(config) })).toThrow(setting);
   });
 
   it("writes the type that is asked for, as llama.cpp does", () => {

@@ -13,7 +13,7 @@ import {
 import type { Computed } from "./compare-model.ts";
 import { randomModel, randomPrompt, smallTokenizer } from "./random-model.ts";
 import { LENGTHS, SHAPES, VOCABULARY, toleranceOf } from "./shapes.ts";
-import type { Limit, ModelShape } from "./shapes.ts";
+import type { ModelShape } from "./shapes.ts";
 import { resultLine } from "./table.ts";
 
 /** The seed of the weights and of the prompt. */
@@ -60,7 +60,7 @@ async function checkShape(
   shape: ModelShape,
   { llama, folder, prompt }: { llama: Llama; folder: string; prompt: readonly number[] },
 ): Promise<Computed | boolean> {
-  const { name, architecture, config, limit } = shape;
+  const { name, architecture, config } = shape;
   const model = randomModel(config, SEEDS.weights);
   const made = { model, tokenizer: smallTokenizer(VOCABULARY.tokenizer) };
   // llama.cpp treats tokens in another way where the name of a file contains "phi3".
@@ -72,7 +72,6 @@ async function checkShape(
   try {
     const { architecture: written } = await describeModel(`${path}.gguf`);
     if (written !== architecture) throw new Error(`the file is of architecture ${written}, not ${architecture}`);
-    if (limit !== undefined) return await checkLimited(shape, limit, { llama, path: `${path}.gguf`, pair, prompt });
     const computed = await computeInLlama(llama, `${path}.gguf`, prompt, LENGTHS.written);
     return compare(shape, computed, pair, prompt) && computed;
   } finally {
@@ -92,24 +91,6 @@ function compare(
   const isSame = differences.every((difference) => difference <= allowed) && agreements.every(agrees);
   const worst = agreements.find((each) => !agrees(each)) ?? agreements[1];
   console.log(resultLine(isSame, name, `${numbers(differences)}  ${describeAgreement(worst)}`));
-  return isSame;
-}
-
-/** Where llama.cpp can judge a part only: that part, and heed beside itself. */
-async function checkLimited(
-  { name, config }: ModelShape,
-  { why, rows = 0 }: Limit,
-  { llama, path, pair, prompt }: { llama: Llama; path: string; pair: Pair; prompt: readonly number[] },
-): Promise<boolean> {
-  const [inFolder, inFile] = [rowsInHeed(pair.folder, prompt), rowsInHeed(pair.file, prompt)];
-  const differences = [matrixDifference(inFolder, inFile)];
-  if (rows > 0) {
-    const computed = await computeInLlama(llama, path, prompt.slice(0, rows), 1);
-    differences.push(matrixDifference(computed.rows, inFile.slice(0, rows)));
-  }
-  const isSame = differences.every((difference) => difference <= toleranceOf(config));
-  const judged = rows > 0 ? `; it agrees for ${rows} tokens` : "";
-  console.log(resultLine(isSame, name, `${numbers(differences)}  llama.cpp is no judge: ${why}${judged}`));
   return isSame;
 }
 

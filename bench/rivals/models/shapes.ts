@@ -5,21 +5,11 @@ import type { ModelConfig } from "heed";
 export interface ModelShape {
   /** "family: what is special". */
   readonly name: string;
-  /** general.architecture of the file; undefined where no GGUF file can hold the model. */
+  /** general.architecture of the file; undefined where GGUF files cannot hold the model, or llama.cpp computes another one. */
   readonly architecture: string | undefined;
   readonly config: ModelConfig;
   /** Whether its logits are among the values of the tests. */
   readonly stored?: true;
-  /** What llama.cpp cannot do with such a file. heed's two ways of reading the model must agree all the same. */
-  readonly limit?: Limit;
-}
-
-/** Where llama.cpp is no judge. */
-export interface Limit {
-  /** Why. */
-  readonly why: string;
-  /** After so many tokens of the prompt it still agrees. Default 0. */
-  readonly rows?: number;
 }
 
 /** Tokens of the tokenizer, and of models whose vocabulary is padded beyond it. */
@@ -90,15 +80,10 @@ const LLAMA3: ModelConfig["ropeScaling"] = {
   ...{ type: "llama3", factor: 8, originalContextLength: ORIGINAL, lowFreqFactor: 1, highFreqFactor: 4 },
 };
 
-/** @param more whether its values are stored for the tests, or what llama.cpp cannot do with it */
-function shape(name: string, architecture: string | undefined, config: ModelConfig, more?: true | Limit): ModelShape {
-  return { name, architecture, config, ...(more === true ? { stored: more } : more && { limit: more }) };
+/** @param stored whether its values are stored for the tests */
+function shape(name: string, architecture: string | undefined, config: ModelConfig, stored?: true): ModelShape {
+  return { name, architecture, config, ...(stored && { stored }) };
 }
-
-const NEEDS_HEAD: Limit = { why: "it wants output.weight in this family" };
-const NO_HEAD: Limit = { why: "it knows no output.weight in this family" };
-const NO_WINDOW: Limit = { why: "it has switched Phi's windows off", rows: WINDOW };
-const NO_BETAS: Limit = { why: "it reads no yarn_beta_fast in this family" };
 
 /** All of them. */
 export const SHAPES: readonly ModelShape[] = [
@@ -107,18 +92,18 @@ export const SHAPES: readonly ModelShape[] = [
   shape("gpt_neox: side by side, a third turns", "gptneox", NEOX, true),
   shape("gpt_neox: one after the other", "gptneox", { ...NEOX, parallelBlocks: false, rotaryDim: 8, ropeTheta: 500 }),
   shape("gpt_neox: linear", "gptneox", { ...NEOX, ropeScaling: LINEAR, vocabSize: VOCABULARY.tokenizer }),
-  shape("gpt_neox: tied", "gptneox", { ...NEOX, tieEmbeddings: true }, NEEDS_HEAD),
+  shape("gpt_neox: tied", "gptneox", { ...NEOX, tieEmbeddings: true }),
   shape("llama: grouped heads", "llama", LLAMA, true),
   shape("llama: one key head, tied", "llama", { ...LLAMA, nKvHeads: 1, headDim: 16, tieEmbeddings: true }),
   shape("llama: as many heads, no padding", "llama", { ...LLAMA, nKvHeads: 4, vocabSize: VOCABULARY.tokenizer }),
   shape("llama: llama3", "llama", { ...LLAMA, ropeTheta: 5e5, ropeScaling: LLAMA3 }, true),
   shape("llama: linear", "llama", { ...LLAMA, ropeScaling: LINEAR }),
   shape("llama: yarn", "llama", { ...LLAMA, ropeScaling: YARN }),
-  shape("llama: yarn, own betas", "llama", { ...LLAMA, ropeScaling: { ...YARN, betaFast: 8, betaSlow: 2 } }, NO_BETAS),
+  shape("llama: yarn, own betas", undefined, { ...LLAMA, ropeScaling: { ...YARN, betaFast: 8, betaSlow: 2 } }),
   shape("llama: factors", "llama", { ...LLAMA, ropeScaling: factors(12) }),
   shape("llama: factors, longer queries", "llama", { ...LLAMA, ropeScaling: factors(12, 1.2) }),
   shape("mistral: without a window", "llama", { ...LLAMA, headDim: 16, ropeTheta: 1e6 }, true),
-  shape("mistral: with a window", "phi3", { ...LLAMA, slidingWindow: WINDOW }, NO_WINDOW),
+  shape("mistral: with a window", undefined, { ...LLAMA, slidingWindow: WINDOW }),
   shape("smollm3: grouped heads", "smollm3", SMOLLM3, true),
   shape("smollm3: tied, yarn", "smollm3", { ...SMOLLM3, tieEmbeddings: true, ropeScaling: YARN }),
   shape("qwen2: biases", "qwen2", QWEN2, true),
@@ -128,11 +113,11 @@ export const SHAPES: readonly ModelShape[] = [
   shape("qwen3: tied, yarn", "qwen3", { ...QWEN3, headDim: 8, tieEmbeddings: true, ropeScaling: YARN }),
   shape("phi3: a part turns", "phi3", { ...LLAMA, rotaryDim: 8 }, true),
   shape("phi3: longrope", "phi3", { ...LLAMA, rotaryDim: 8, ropeScaling: factors(8, 1.1) }),
-  shape("phi3: window", "phi3", { ...LLAMA, rotaryDim: 8, slidingWindow: WINDOW }, NO_WINDOW),
-  shape("phi3: window beyond the text", "phi3", { ...LLAMA, rotaryDim: 8, slidingWindow: 96 }),
+  shape("phi3: window", undefined, { ...LLAMA, rotaryDim: 8, slidingWindow: WINDOW }),
+  shape("phi3: window as wide as the context", "phi3", { ...LLAMA, rotaryDim: 8, slidingWindow: 128 }),
   shape("gemma: wide heads", "gemma", GEMMA, true),
   shape("gemma: one key head", "gemma", { ...GEMMA, nKvHeads: 1, headDim: 12 }),
-  shape("gemma: untied", "gemma", { ...GEMMA, tieEmbeddings: false }, NO_HEAD),
+  shape("gemma: untied", undefined, { ...GEMMA, tieEmbeddings: false }),
   shape("gemma2: window, bent scores", "gemma2", GEMMA2, true),
   shape("gemma2: one key head, nothing bent far", "gemma2", {
     ...{ ...GEMMA2, nKvHeads: 1, attentionSoftcap: 50, logitSoftcap: 30 },
@@ -141,8 +126,8 @@ export const SHAPES: readonly ModelShape[] = [
   shape("gemma3: linear", "gemma3", { ...GEMMA3, ropeScaling: { type: "linear", factor: 8 } }),
   shape("olmo2: grouped heads", "olmo2", OLMO2, true),
   shape("olmo2: yarn", "olmo2", { ...OLMO2, nKvHeads: 4, ropeTheta: 5e5, ropeScaling: YARN }),
-  shape("olmo2: tied", "olmo2", { ...OLMO2, tieEmbeddings: true }, NEEDS_HEAD),
+  shape("olmo2: tied", "olmo2", { ...OLMO2, tieEmbeddings: true }),
   shape("stablelm: a third turns", "stablelm", STABLELM),
   shape("stablelm: biases, two thirds turn", "stablelm", { ...STABLELM, qkvBias: true, rotaryDim: 8 }, true),
-  shape("stablelm: tied", "stablelm", { ...STABLELM, tieEmbeddings: true }, NEEDS_HEAD),
+  shape("stablelm: tied", "stablelm", { ...STABLELM, tieEmbeddings: true }),
 ];

@@ -39,6 +39,8 @@ export interface Architecture {
   readonly gguf?: FileForm & {
     /** The value of general.architecture, which is also the first part of the other keys. */
     readonly architecture: string;
+    /** Whether llama.cpp computes a model as heed does. One that it does not is read, but not written. Default: always. */
+    readonly isFaithful?: (config: ResolvedConfig) => boolean;
     /** Tensors that hold a divisor for each rotary frequency. Default: files cannot say these. */
     readonly ropeTensors?: readonly string[];
   };

@@ -3,7 +3,7 @@
  * norms on both sides, bent scores, every other layer slides. Gemma 3 (Kamath et al. 2025): norms of queries and keys
  * instead of the bending, five of six layers slide with wavelengths of their own.
  */
-import type { ModelConfig } from "../../model/config.ts";
+import type { ModelConfig, ResolvedConfig } from "../../model/config.ts";
 import type { Architecture, Setting } from "./architecture.ts";
 import { NO_WINDOW, ggufRope, ggufScale, ggufSizes, ggufWindow } from "./gguf-settings.ts";
 import { slidingWindow } from "./layers.ts";
@@ -26,6 +26,9 @@ function common(own: Partial<ModelConfig>): Setting {
 
 /** A model that reads both ways is another one. */
 const CAUSAL: Setting = /* @__PURE__ */ refuse({ use_bidirectional_attention: false });
+
+/** llama.cpp takes the embedding of the first two for their head, whatever there is. */
+const isTied = ({ tieEmbeddings }: ResolvedConfig): boolean => tieEmbeddings;
 
 function ggufGemma(own: Partial<ModelConfig>, ...more: readonly Setting[]): Setting[] {
   return [constant({ ...LLAMA_BLOCK, activation: "geluTanh" }), ...ggufSizes("rms"), common(own), ggufRope(), ...more];
@@ -58,7 +61,12 @@ export function gemma(): Architecture {
       ],
       names: llamaNames(),
     },
-    gguf: { architecture: "gemma", settings: ggufGemma({}, refuse(NO_WINDOW)), names: ggufNames({ normsAdded: 1 }) },
+    gguf: {
+      architecture: "gemma",
+      isFaithful: isTied,
+      settings: ggufGemma({}, refuse(NO_WINDOW)),
+      names: ggufNames({ normsAdded: 1 }),
+    },
   };
 }
 
@@ -84,6 +92,7 @@ export function gemma2(): Architecture {
     },
     gguf: {
       architecture: "gemma2",
+      isFaithful: isTied,
       settings: ggufGemma(
         own,
         nullable("attentionSoftcap", "attn_logit_softcapping", 50),

@@ -56,6 +56,7 @@ export function gptNeoX(): Architecture {
     },
     gguf: {
       architecture: "gptneox",
+      isFaithful: ({ tieEmbeddings }) => !tieEmbeddings, // llama.cpp wants a head in the file
       settings: [
         // Files do not tell the two GELUs apart; Pythia was trained with the exact one.
         constant({ ...MODEL, activation: "gelu" }),

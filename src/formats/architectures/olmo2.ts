@@ -25,6 +25,7 @@ export function olmo2(): Architecture {
     },
     gguf: {
       architecture: "olmo2",
+      isFaithful: ({ tieEmbeddings }) => !tieEmbeddings, // llama.cpp wants a head in the file
       settings: [
         constant({ ...LLAMA_BLOCK, activation: "silu", ...own }),
         ...ggufSizes("rms"),

@@ -28,6 +28,8 @@ export function phi3(): Architecture {
     },
     gguf: {
       architecture: "phi3",
+      // llama.cpp has switched the windows of this family off.
+      isFaithful: ({ slidingWindow: window, contextLength }) => window === null || window >= contextLength,
       ropeTensors: ["rope_factors_long.weight", "rope_factors_short.weight"],
       settings: [
         constant({ ...LLAMA_BLOCK, activation: "silu" }),

@@ -39,6 +39,7 @@ export function stableLM(): Architecture {
     },
     gguf: {
       architecture: "stablelm",
+      isFaithful: ({ tieEmbeddings }) => !tieEmbeddings, // llama.cpp wants a head in the file
       settings: [
         constant({ ...model, activation: "silu" }),
         ...ggufSizes("layer"),
