@@ -28,6 +28,11 @@ console.log(
   `an untrained model writes ${JSON.stringify(before.text)}; saved and loaded it writes ${before.text === after.text ? "the same" : "something else"}`,
 );
 
+// Weights may be held smaller than 32-bit floats: as they came, or as one asks for.
+console.log();
+for (const dtype of ["f32", "f16", "q8_0", "q4_0"] as const)
+  console.log((await loadModel(files, { dtype })).model.summary().split("\n").at(-1));
+
 // A damaged file says what is wrong.
 files.set("model.safetensors", (files.get("model.safetensors") as Uint8Array).slice(0, 5000));
 await loadModel(files).catch((error: Error) => console.log(`\n${error.name}: ${error.message}`));

@@ -91,27 +91,24 @@ async function readModel(source: ModelSource, counter: LoadCounter, options: Loa
     positions: 4 * (config.contextLength ?? 0) * positionWidth(checkpoint.config),
   };
   await checkMemory(need);
-  const model = await withinMemory(need, () => makeModel(source, checkpoint, { plan, config, signal: options.signal }));
-  counter.complete();
+  const model = await withinMemory(need, async () => {
+    const parameters = await readWeights(plan, differingHead(checkpoint), options.signal);
+    try {
+      await source.verify();
+      counter.complete();
+      return new Transformer(config, { parameters, origin: originOf(checkpoint.file, plan) });
+    } catch (error) {
+      for (const tensor of parameters.values()) tensor.release();
+      throw error;
+    }
+  });
   const generationDefaults = mergeGenerationDefaults(named, tokenizerDefaults(tokenizer));
   return { model, ...(tokenizer !== undefined && { tokenizer }), generationDefaults };
 }
 
-/** Reads the weights; they are given back if they turn out to be bad. */
-async function makeModel(
-  source: ModelSource,
-  checkpoint: Checkpoint,
-  { plan, config, signal }: { plan: readonly PlannedTensor[]; config: ModelConfig; signal: AbortSignal | undefined },
-): Promise<Transformer> {
-  const differs = ({ file, name }: CheckpointTensor): FormatError => untied(file.name, name, checkpoint.describedBy);
-  const parameters = await readWeights(plan, differs, signal);
-  try {
-    await source.verify();
-    return new Transformer(config, { parameters, origin: originOf(checkpoint.file, plan) });
-  } catch (error) {
-    for (const tensor of parameters.values()) tensor.release();
-    throw error;
-  }
+/** Makes the error for a file that holds the head of a tied model a second time, and another one. */
+function differingHead({ describedBy }: Checkpoint): (tensor: CheckpointTensor) => FormatError {
+  return ({ file, name }) => untied(file.name, name, describedBy);
 }
 
 /** Where weights come from, for `summary()`, and which matrices have changed their type: "model.gguf, Q4_K → f16". */

@@ -9,7 +9,7 @@ import { type Streams, paint } from "./terminal.ts";
 import { trainCommand } from "./train.ts";
 
 /** The version of the package, as its package.json has it. */
-export const VERSION = "0.3.0";
+export const VERSION = "0.4.0";
 
 const COMMANDS: readonly Command[] = [inspectCommand, generateCommand, trainCommand];
 

@@ -29,7 +29,8 @@ export async function openLlama2c(source: ModelSource, file: ModelFile): Promise
   for (const [name, shape] of layout(config)) {
     const begin = end;
     end += 4 * shape.reduce((product, axis) => product * axis, 1);
-    if (name !== "") tensors.set(name, { name, shape, dtype: "F32", file, begin, end });
+    // Sizes may promise thousands of layers that are not there.
+    if (name !== "" && end <= file.size) tensors.set(name, { name, shape, dtype: "F32", file, begin, end });
   }
   if (end !== file.size)
     throw new FormatError(
@@ -49,11 +50,11 @@ export async function openLlama2c(source: ModelSource, file: ModelFile): Promise
     files: [file, ...(tokenizer === undefined ? [] : [tokenizer])],
     // llama2.c ends a text where the next would begin.
     generationDefaults: async () => ({ bosId: BOS, eosIds: [EOS, BOS] }),
-    tokenizer: async () => tokenizer && tokenizerFromLlama2c(await readSmall(tokenizer)),
+    tokenizer: async () => tokenizer && tokenizerFromLlama2c(await readSmall(tokenizer), tokenizer.name),
     describeTokenizer: async () =>
       tokenizer && {
         kind: "llama2.c",
-        vocabSize: tokenizerFromLlama2c(await readSmall(tokenizer)).vocabSize,
+        vocabSize: tokenizerFromLlama2c(await readSmall(tokenizer), tokenizer.name).vocabSize,
         chatTemplate: false,
       },
   };

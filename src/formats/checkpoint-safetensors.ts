@@ -79,7 +79,7 @@ async function readIndex(index: ModelFile): Promise<Map<string, string>> {
   const map = fields.value("weight_map");
   if (typeof map !== "object" || map === null || Array.isArray(map)) throw fields.wrong("weight_map", "an object", map);
   for (const [tensor, file] of Object.entries(map) as [string, unknown][]) {
-    if (typeof file !== "string" || !/^[^/\\:]+\.safetensors$/.test(file))
+    if (typeof file !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(file))
       throw fields.wrong(
         `weight_map[${describeValue(tensor)}]`,
         "the plain name of a .safetensors file in the same folder",

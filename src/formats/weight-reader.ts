@@ -103,10 +103,7 @@ function bytesOf({ tensor }: Target): Uint8Array {
 }
 
 async function readTensor({ tensor, weights }: PlannedTensor, reading: Reading): Promise<void> {
-  const targets = weights.map(({ name, ...weight }) => ({
-    ...(reading.targets.get(name) as Target),
-    weight: { name, ...weight },
-  }));
+  const targets = weights.map((weight) => ({ ...(reading.targets.get(weight.name) as Target), weight }));
   if (weights[0].place.rule.transposed) return readTransposed(tensor, targets, reading);
   const asStored = targets.every(
     ({ dtype, weight: { place, isCopy } }) =>

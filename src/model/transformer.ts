@@ -54,6 +54,9 @@ export interface CacheOptions {
   batch?: number;
 }
 
+/** Tokens that the first tables of rotary angles reach: a context of 131,072 would take tens of megabytes that few texts need. */
+const FIRST_POSITIONS = 1024;
+
 /**
  * A decoder-only transformer.
  *
@@ -109,7 +112,7 @@ export class Transformer extends Module {
     this.finalNorm = makeNorm(init, this.config);
     this.lmHead = this.config.tieEmbeddings ? undefined : new Linear(init, dModel, vocabSize, { bias: false, std });
     this.#dropout = new Dropout(this.config.dropout);
-    if (position === "rotary") this.#makeRotaryTables();
+    if (position === "rotary") this.#makeRotaryTables(Math.min(contextLength, FIRST_POSITIONS));
     this.#sinusoids = position === "sinusoidal" ? this.#keep(sinusoidalPositions(contextLength, dModel)) : undefined;
     if (options.parameters !== undefined) assignParameters(this.parameters(), options.parameters);
   }
@@ -129,15 +132,21 @@ export class Transformer extends Module {
       : noGrad(() => this.#forward(tokens, options));
   }
 
-  #makeRotaryTables(): void {
-    const { contextLength, rotaryDim, ropeTheta, ropeScaling, slidingRopeTheta } = this.config;
-    const original = ropeScaling?.type === "dynamic" ? { length: ropeScaling.originalContextLength } : {};
-    const full = this.#keepAngles(
-      rotaryTable(contextLength, rotaryDim, ropeTheta, { scaling: ropeScaling, ...original }),
-    );
+  #makeRotaryTables(positions: number): void {
+    const { contextLength, rotaryDim, ropeTheta, ropeScaling: scaling, slidingRopeTheta } = this.config;
+    const length = scaling?.type === "dynamic" ? scaling.originalContextLength : contextLength;
+    const full = this.#keepAngles(rotaryTable(positions, rotaryDim, ropeTheta, { scaling, length }));
     const sliding =
-      slidingRopeTheta === null ? full : this.#keepAngles(rotaryTable(contextLength, rotaryDim, slidingRopeTheta));
+      slidingRopeTheta === null ? full : this.#keepAngles(rotaryTable(positions, rotaryDim, slidingRopeTheta));
     this.#rotary = { full, sliding };
+  }
+
+  /** Makes the tables of angles long enough for a text of `length` tokens. The shorter ones stay for what was recorded with them. */
+  #reach(length: number): void {
+    const positions = this.#rotary?.full.positions ?? length;
+    if (length <= positions) return;
+    this.#makeRotaryTables(Math.min(this.config.contextLength, Math.max(length, 2 * positions)));
+    this.#home = null; // so that they move to where the others are
   }
 
   #keepAngles({ cos, sin, positions, headDim }: RotaryTable): RotaryTable {
@@ -198,6 +207,7 @@ export class Transformer extends Module {
         `forward: the cache has ${kvCache.nLayers} of the model's ${this.config.nLayers} layers; use model.newCache()`,
       );
     const { ids, batch, seq } = this.#readTokens(tokens, past);
+    this.#reach(past + seq);
     this.#settle();
     kvCache?.reserve(seq);
     const { dModel, embeddingScale, logitSoftcap, vocabSize } = this.config;

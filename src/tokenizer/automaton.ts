@@ -42,12 +42,12 @@ const STRIDE = 32;
 /** A pattern ready to run. */
 export class Automaton {
   readonly #program: Program;
-  readonly #symbols = new Uint8Array(0x110000); // code point → symbol
+  #symbols: Uint8Array = new Uint8Array(0); // code point → symbol
   readonly #members: number[] = [0, 0]; // symbol → the sets that it is in, one bit each
   /**
    * state + symbol → 2 × next state, or -2 if nothing stays alive; + 1 if a match ends before the symbol; 0 if not yet known.
    */
-  readonly #moves = new Int32Array(SYMBOLS * STATES);
+  #moves: Int32Array = new Int32Array(0);
   #places: (readonly number[])[] = []; // state / SYMBOLS → the steps alive, preferred ones first
   readonly #states = new Map<string, number>(); // such a list → state
   #generation = 0; // how often the states have been numbered afresh
@@ -58,7 +58,6 @@ export class Automaton {
 
   constructor(program: Program) {
     this.#program = program;
-    this.#reset();
   }
 
   /**
@@ -66,6 +65,7 @@ export class Automaton {
    * text together take time in proportion to its length, whatever the pattern.
    */
   matchEnd(text: string, start: number, limit: number): number {
+    if (this.#generation === 0) this.#begin();
     const symbols = this.#symbols;
     const moves = this.#moves;
     let end = -1;
@@ -161,6 +161,13 @@ export class Automaton {
       this.#states.set(key, state);
     }
     return state;
+  }
+
+  /** Makes the tables, more than a megabyte: a file may list patterns that no text ever meets. */
+  #begin(): void {
+    this.#symbols = new Uint8Array(0x110000);
+    this.#moves = new Int32Array(SYMBOLS * STATES);
+    this.#reset();
   }
 
   #reset(): void {

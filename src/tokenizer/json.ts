@@ -10,6 +10,9 @@ export const MAX_ID: number = 2 ** 24 - 1;
 /** Real files nest a stage about six deep; beyond some thousands, neither a copy nor `JSON.stringify` would succeed. */
 const MAX_DEPTH = 32;
 
+/** Real files have about ten; the tables of a pattern that a text meets take more than a megabyte. */
+const MAX_STAGES = 100;
+
 /** The error for a field that is missing or of the wrong kind. */
 export function malformed(where: string, expected: string, got: unknown): FormatError {
   return new FormatError(`tokenizer.json: ${where} must be ${expected}, got ${describeValue(got)}`, { where });
@@ -74,4 +77,10 @@ export function checkDepth(value: unknown, where: string, levels: number = MAX_D
       where,
     });
   for (const item of Object.values(value)) checkDepth(item, where, levels - 1);
+}
+
+/** Refuses more stages than any tokenizer needs, with a FormatError. */
+export function checkStages(count: number, where: string): void {
+  if (count <= MAX_STAGES) return;
+  throw new FormatError(`tokenizer.json: ${where} has ${count} stages, at most ${MAX_STAGES} are allowed`, { where });
 }

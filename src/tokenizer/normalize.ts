@@ -4,7 +4,7 @@
  * each UTF-16 unit of its output, the stretch of the original that the unit came from.
  */
 import { FormatError } from "../errors.ts";
-import { type JSONObject, readArray, readBoolean, readObject, readString, unsupported } from "./json.ts";
+import { type JSONObject, checkStages, readArray, readBoolean, readObject, readString, unsupported } from "./json.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** A text under way through the pipeline. */
@@ -186,6 +186,7 @@ export function readNormalizer(json: unknown): Normalizer {
   const spec = readObject(json, "normalizer");
   const steps = readSteps(spec, "normalizer");
   checkGrowth(steps, "normalizer");
+  checkStages(steps.length, "normalizer");
   return new Normalizer(spec, steps);
 }
 

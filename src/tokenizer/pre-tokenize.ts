@@ -5,7 +5,16 @@
  * `pattern.ts` reads them and `automaton.ts` runs them.
  */
 import { byteSymbols } from "./byte-level.ts";
-import { type JSONObject, malformed, readArray, readBoolean, readObject, readString, unsupported } from "./json.ts";
+import {
+  type JSONObject,
+  checkStages,
+  malformed,
+  readArray,
+  readBoolean,
+  readObject,
+  readString,
+  unsupported,
+} from "./json.ts";
 import { type Aligned, findLiteral, prepend, readPattern, replace, sliceAligned } from "./normalize.ts";
 import { literalPattern } from "./pattern.ts";
 import { type PieceEnd, SPLIT_BEHAVIORS, type SplitBehavior, cutsAtSpaces, splitPieceEnd } from "./split.ts";
@@ -115,6 +124,7 @@ export function readPreTokenizer(json: unknown): PreTokenizer {
   if (json === null || json === undefined) return { json: null, byteLevel: false, stages: [] };
   const spec = readObject(json, "pre_tokenizer");
   const parts = flatten(spec, "pre_tokenizer");
+  checkStages(parts.length, "pre_tokenizer");
   const byteLevel = parts[parts.length - 1]?.[0].type === "ByteLevel";
   const stages = parts.flatMap(([part, where], i) => readStages(part, where, i === parts.length - 1));
   const patterns = stages.map((stage) => ("cut" in stage ? stage.pattern : undefined));

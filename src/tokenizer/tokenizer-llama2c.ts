@@ -9,7 +9,6 @@ import { byteTokenName } from "./decode.ts";
 import { sentencePieceTokenizer } from "./sentence-piece.ts";
 import { specialToken } from "./special.ts";
 
-const NAME = "tokenizer.bin";
 const SPECIAL = ["<unk>", "<s>", "</s>"] as const;
 const FIRST_BYTE = SPECIAL.length;
 const FIRST_PIECE = FIRST_BYTE + 256;
@@ -22,15 +21,16 @@ const FIRST_PIECE = FIRST_BYTE + 256;
  * tokenizer.encode("Once upon a time", { addSpecialTokens: true }); // [1, 403, 407, 261, 378]
  * ```
  *
+ * @param file its name, for messages
  * @throws FormatError if the file is truncated or no such file, or has a spelling twice
  */
-export function tokenizerFromLlama2c(bytes: Uint8Array): BPETokenizer {
-  const { spellings, scores } = readTokens(bytes);
+export function tokenizerFromLlama2c(bytes: Uint8Array, file: string = "tokenizer.bin"): BPETokenizer {
+  const { spellings, scores } = readTokens(bytes, file);
   const vocab = new Map<string, number>();
   for (const [id, spelling] of spellings.entries()) {
     const earlier = vocab.get(spelling);
     if (earlier !== undefined) {
-      throw new FormatError(`${NAME}: tokens ${earlier} and ${id} are both spelt ${JSON.stringify(spelling)}`, { id });
+      throw new FormatError(`${file}: tokens ${earlier} and ${id} are both spelt ${JSON.stringify(spelling)}`, { id });
     }
     vocab.set(spelling, id);
   }
@@ -42,17 +42,17 @@ export function tokenizerFromLlama2c(bytes: Uint8Array): BPETokenizer {
     addSpacePrefix: true,
     roles: { bosToken: SPECIAL[1], eosToken: SPECIAL[2], addBos: true },
   };
-  return sentencePieceTokenizer(parts, NAME);
+  return sentencePieceTokenizer(parts, file);
 }
 
-function readTokens(bytes: Uint8Array): { spellings: string[]; scores: number[] } {
-  if (!(bytes instanceof Uint8Array)) throw new FormatError(`${NAME}: must be given as a Uint8Array`);
+function readTokens(bytes: Uint8Array, file: string): { spellings: string[]; scores: number[] } {
+  if (!(bytes instanceof Uint8Array)) throw new FormatError(`${file}: must be given as a Uint8Array`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const spellings: string[] = [];
   const scores: number[] = [];
   const broken = (what: string, position: number): FormatError =>
-    new FormatError(`${NAME}: token ${spellings.length}, byte ${position}: ${what}`, { position });
+    new FormatError(`${file}: token ${spellings.length}, byte ${position}: ${what}`, { position });
   if (bytes.length < 4) throw broken(`truncated: the file has ${bytes.length} bytes`, 0);
   for (let at = 4; at < bytes.length;) {
     const start = at + 8;

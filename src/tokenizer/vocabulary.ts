@@ -18,6 +18,9 @@ export type Vocab = ReadonlyMap<string, number> | Readonly<Record<string, number
 const FACTOR = 0x1e3779b1;
 /** Honest vocabularies need some ten steps to a free slot; a file made of colliding tokens would take for ever. */
 const MAX_STEPS = 4096;
+/** Ids may leave holes, but each takes memory, so a small file must not have huge ones: so many, and so many per entry. */
+const FREE_IDS = 2 ** 16;
+const HOLES = 16;
 
 /** Mixes the high bits of a polynomial hash, which are the good ones, into the low ones, which choose the slot. */
 export function mixHash(hash: number): number {
@@ -58,8 +61,17 @@ export class Vocabulary {
   static from(vocab: Vocab, byteLevel: boolean, expected: number = 0): Vocabulary {
     const isMap = vocab instanceof Map;
     const read = new Vocabulary(byteLevel, isMap ? vocab.size : expected);
-    if (isMap) for (const [spelling, id] of vocab as ReadonlyMap<string, number>) read.add(spelling, id);
-    else for (const spelling in vocab) read.add(spelling, (vocab as Readonly<Record<string, number>>)[spelling]);
+    let limit = FREE_IDS;
+    const add = (spelling: string, id: number): void => {
+      if (id >= limit && id <= MAX_ID) {
+        const count = isMap ? vocab.size : Object.keys(vocab).length;
+        limit = FREE_IDS + HOLES * count;
+        if (id >= limit) throw tooSparse(spelling, id, count);
+      }
+      read.add(spelling, id);
+    };
+    if (isMap) for (const [spelling, id] of vocab as ReadonlyMap<string, number>) add(spelling, id);
+    else for (const spelling in vocab) add(spelling, (vocab as Readonly<Record<string, number>>)[spelling]);
     return read;
   }
 
@@ -241,6 +253,13 @@ export class Vocabulary {
     }
     this.#slots = slots;
   }
+}
+
+function tooSparse(spelling: string, id: number, count: number): FormatError {
+  return new FormatError(
+    `tokenizer.json: the id ${id} of ${JSON.stringify(spelling)} is far beyond the ${count} entries of the vocabulary`,
+    { id, count },
+  );
 }
 
 /** The error for an id that two entries claim. */

@@ -99,7 +99,7 @@ describe("openGGUF", () => {
   it.each<[string, Uint8Array]>([
     ["m.gguf: this is one of 3 parts of a model; join them", file({ "split.count": 3 })],
     ["m.gguf: start, byte 0: not a GGUF file", new TextEncoder().encode("PK zip archive")],
-    ["m.gguf: tensor \"token_embd.weight\", byte ", file().slice(0, -8)],
+    ['m.gguf: tensor "token_embd.weight", byte ', file().slice(0, -8)],
     ["truncated", new Uint8Array(0)],
   ])("%s", async (message, bytes) => {
     const opening = openGGUF((await opened(bytes)).file);

@@ -6,7 +6,7 @@ import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-writer.ts";
 import { saveModel } from "../../src/formats/save.ts";
 import { modelAsGGUF } from "../../src/formats/save-gguf.ts";
-import type { SavedType } from "../../src/formats/saved-values.ts";
+import type { WeightType } from "../../src/formats/weights.ts";
 import { describeModel, loadModel } from "../../src/load.ts";
 import type { LoadOptions } from "../../src/load.ts";
 import { presets } from "../../src/model/config.ts";
@@ -38,7 +38,9 @@ export function patched(file: Uint8Array, at: number, bytes: ArrayLike<number>):
 /** Every hundredth of a length, the last few bytes, and the first few. */
 export function cuts(length: number): number[] {
   const places = Array.from({ length: 100 }, (_, i) => Math.floor((i * length) / 100));
-  return [...new Set([...places, 1, 3, 4, 7, 8, 9, 12, 24, 27, 28, length - 4, length - 1])].filter((at) => at < length);
+  return [...new Set([...places, 1, 3, 4, 7, 8, 9, 12, 24, 27, 28, length - 4, length - 1])].filter(
+    (at) => at < length,
+  );
 }
 
 // ---------------------------------------------------------------- good models
@@ -55,7 +57,10 @@ export async function tinyFolder(family: "llama" | "gpt2", overrides: Partial<Mo
   const files: Files = new Map();
   const model = new Transformer(presets[family]({ ...TINY, ...overrides }), { seed: 1 });
   await saveModel({ model, tokenizer: tinyTokenizer(), generationDefaults: { bosId: 3, eosIds: [4, 5] } }, files);
-  files.set("tokenizer_config.json", bytesOf({ eos_token: "a", chat_template: "{% for m in messages %}{{ m }}{% endfor %}" }));
+  files.set(
+    "tokenizer_config.json",
+    bytesOf({ eos_token: "a", chat_template: "{% for m in messages %}{{ m }}{% endfor %}" }),
+  );
   return files;
 }
 
@@ -77,7 +82,7 @@ export async function shardedFolder(): Promise<Files> {
 }
 
 /** A GGUF file with a byte-level tokenizer. */
-export function tinyGGUF(dtype: SavedType = "f32", overrides: Partial<ModelConfig> = {}): Uint8Array {
+export function tinyGGUF(dtype: WeightType = "f32", overrides: Partial<ModelConfig> = {}): Uint8Array {
   const model = new Transformer(presets.llama({ ...TINY, ...overrides }), { seed: 1 });
   const lm = { model, tokenizer: tinyTokenizer(), generationDefaults: { bosId: 3, eosIds: [4] } };
   return joinParts("test", modelAsGGUF("test", lm, "tiny", dtype));
@@ -113,7 +118,7 @@ export function llama2cTokenizer(): Uint8Array {
 
 // ---------------------------------------------------------------- hostile values
 
-/** Text that takes the place of a value of JSON. */
+/** A hundred thousand levels of brackets. */
 const deep = (open: string, close: string): string => open.repeat(1e5) + close.repeat(1e5);
 
 /** What no JSON file should hold in most places, as text. */
@@ -121,18 +126,38 @@ export const HOSTILE_JSON: readonly string[] = [
   ..."null true false 0 1 2 3 -1 -0 0.5 1e-320 1e308 -1e308 1e999 -1e999 7 1000003 16777215".split(" "),
   ...["2147483648", "4294967295", "1099511627776", "9007199254740993", "9223372036854775808", "18446744073709551615"],
   ...['""', '"x"', '"\\u0000"', '"\\ud800"', '"__proto__"', '"constructor"', '"../../etc/passwd"', '"NaN"', '"1"'],
-  ...["[]", "{}", "[[]]", "[{}]", "[null]", "[1,2]", "[0,18446744073709551615]", '{"a":1}', '["a","b"]', '{"type":"x"}'],
+  ...[
+    "[]",
+    "{}",
+    "[[]]",
+    "[{}]",
+    "[null]",
+    "[1,2]",
+    "[0,18446744073709551615]",
+    '{"a":1}',
+    '["a","b"]',
+    '{"type":"x"}',
+  ],
   ...['{"__proto__":{"x":1}}', '{"length":4294967295}', `"${"long".repeat(5000)}"`, `[${"1,".repeat(3000)}1]`],
 ];
 
 /** Nested beyond what the stack holds. */
-export const DEEP_JSON: readonly string[] = [deep("[", "]"), deep('{"a":', "}").replace("}", "1}"), deep('[{"a":', "}]").replace("}", "1}")];
+export const DEEP_JSON: readonly string[] = [
+  deep("[", "]"),
+  deep('{"a":', "}").replace("}", "1}"),
+  deep('[{"a":', "}]").replace("}", "1}"),
+];
 
 /**
  * A JSON document with one place changed: `path` walks down to it (each step chooses among the entries there), and `what`
  * puts another value there, removes it, doubles its key, or moves it under another key.
  */
-export function changedJSON(json: unknown, path: readonly number[], what: number, values: readonly string[] = HOSTILE_JSON): string {
+export function changedJSON(
+  json: unknown,
+  path: readonly number[],
+  what: number,
+  values: readonly string[] = HOSTILE_JSON,
+): string {
   const marker = "\u0001here\u0001";
   const copy = JSON.parse(JSON.stringify(json)) as Record<string, unknown>;
   let parent: Record<string, unknown> = copy;
@@ -154,7 +179,8 @@ export function changedJSON(json: unknown, path: readonly number[], what: number
   parent[key] = marker;
   const text = JSON.stringify(copy);
   const [quoted, name] = [JSON.stringify(marker), JSON.stringify(key)];
-  if (kind === values.length + 1 && !Array.isArray(parent)) return text.replace(quoted, () => `${before},${name}:${before}`);
+  if (kind === values.length + 1 && !Array.isArray(parent))
+    return text.replace(quoted, () => `${before},${name}:${before}`);
   if (kind === values.length + 2 && !Array.isArray(parent))
     return text.replace(`${name}:${quoted}`, () => `${JSON.stringify(`${key}_`)}:${before}`);
   return text.replace(quoted, () => values[kind % values.length]);
@@ -179,7 +205,16 @@ export function little(value: bigint, bytes: 4 | 8): Uint8Array {
 /** Kinds of errors, by their codes, that a case may end with. */
 export type Code = "format" | "file" | "config" | "tokenizer";
 
-const ARRAYS = ["ArrayBuffer", "Uint8Array", "Uint16Array", "Uint32Array", "Int8Array", "Int32Array", "Float32Array", "Float64Array"] as const;
+const ARRAYS = [
+  "ArrayBuffer",
+  "Uint8Array",
+  "Uint16Array",
+  "Uint32Array",
+  "Int8Array",
+  "Int32Array",
+  "Float32Array",
+  "Float64Array",
+] as const;
 
 /** What valid work may allocate beside the file: caches and tables of a tokenizer, rotary angles. */
 const ROOM = 1 << 20;
@@ -219,11 +254,6 @@ export class Judge {
   /** How cases ended: "loaded", or the code of the error. */
   readonly outcomes: Map<string, number> = new Map<string, number>();
 
-  /** Cases so far. */
-  get count(): number {
-    return this.#count;
-  }
-
   /**
    * Loads and describes a model: either both work, and then it computes; or there is an error of one of these kinds that
    * names a file. Neither takes long, nor more memory than the files have twice.
@@ -231,6 +261,7 @@ export class Judge {
    * @returns the message of the error, "" if there was none
    */
   async load(files: Files | Blob, codes: readonly Code[] = ["format"], options: LoadOptions = {}): Promise<string> {
+    this.#count++;
     const names = files instanceof Blob ? [] : [...files.keys()];
     const size = files instanceof Blob ? files.size : [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
     const described = await this.#try(() => describeModel(files), codes, names, size);
@@ -252,13 +283,17 @@ export class Judge {
     return message;
   }
 
-  /** Runs one reader of files; `names` are those that a message may name. */
+  /** Runs another reader of a file of which `load` makes a case, too; `names` are those that a message may name. */
   async read(read: () => unknown, names: readonly string[], size: number): Promise<string> {
     return this.#try(async () => read(), ["format"], names, size);
   }
 
-  async #try(work: () => Promise<unknown>, codes: readonly Code[], names: readonly string[], size: number): Promise<string> {
-    this.#count++;
+  async #try(
+    work: () => Promise<unknown>,
+    codes: readonly Code[],
+    names: readonly string[],
+    size: number,
+  ): Promise<string> {
     let message = await this.#once(work, codes, names, size);
     // A machine that is busy elsewhere gets a second chance; a slow case is slow again.
     if ((this.#times.at(-1) ?? 0) > 1000) {
@@ -268,7 +303,12 @@ export class Judge {
     return message;
   }
 
-  async #once(work: () => Promise<unknown>, codes: readonly Code[], names: readonly string[], size: number): Promise<string> {
+  async #once(
+    work: () => Promise<unknown>,
+    codes: readonly Code[],
+    names: readonly string[],
+    size: number,
+  ): Promise<string> {
     const start = performance.now();
     const [result, allocated] = await metered(() => work().catch((error: unknown) => error));
     this.#times.push(performance.now() - start);
@@ -285,7 +325,10 @@ export class Judge {
     expect(codes, message).toContain(result.code);
     expect(result.message.length, message).toBeLessThan(1500);
     if (result.code === "format" && names.length > 0)
-      expect(names.some((name) => result.message.includes(name)), `no file is named: ${message}`).toBe(true);
+      expect(
+        names.some((name) => result.message.includes(name)),
+        `no file is named: ${message}`,
+      ).toBe(true);
     return message;
   }
 

@@ -1,8 +1,9 @@
 /** Small models as files in memory, of every format, for tests of loading. */
-import { writeConfig } from "../../src/formats/config-json.ts";
+import { modelTypeOf, writeConfig } from "../../src/formats/config-json.ts";
 import type { Checkpoint } from "../../src/formats/checkpoint.ts";
 import { writeJSON } from "../../src/formats/fields.ts";
 import { ggufArchitectureOf, toGGUF, writeGGUFMetadata } from "../../src/formats/gguf-config.ts";
+import { GGML_TYPES } from "../../src/formats/gguf-header.ts";
 import type { GGUFTensor } from "../../src/formats/gguf-writer.ts";
 import { writeGGUF } from "../../src/formats/gguf-writer.ts";
 import { toHuggingFace } from "../../src/formats/names.ts";
@@ -12,16 +13,12 @@ import type { QuantizedType } from "../../src/formats/quantized/blocks.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-writer.ts";
 import type { WritableTensor } from "../../src/formats/safetensors-writer.ts";
 import { openSource } from "../../src/formats/source.ts";
-import { modelTypeOf } from "../../src/formats/config-json.ts";
 import type { Transformer } from "../../src/model/transformer.ts";
 import type { NamedArray } from "../../src/formats/safetensors.ts";
 
 /** The bytes of numbers in a type. */
 export function encoded(type: QuantizedType, data: Float32Array): Uint8Array {
-  const { items, bytes } = { F32: [1, 4], F16: [1, 2], BF16: [1, 2], Q8_0: [32, 34], Q4_0: [32, 18] }[type].reduce(
-    (all, value, i) => ({ ...all, [i === 0 ? "items" : "bytes"]: value }),
-    { items: 1, bytes: 4 },
-  );
+  const { items, bytes } = [...GGML_TYPES.values()].find(({ name }) => name === type) ?? { items: 1, bytes: 4 };
   const out = new Uint8Array((data.length / items) * bytes);
   quantize(type, data, out);
   return out;
@@ -48,7 +45,7 @@ export function folderOf(
   ]);
 }
 
-/** One GGUF file. `types` gives the type of each matrix. */
+/** One GGUF file. @param type of its matrices */
 export function ggufOf(model: Transformer, type: QuantizedType = "F32"): Uint8Array {
   const { config } = model;
   const architecture = ggufArchitectureOf(config) ?? "none";

@@ -86,3 +86,29 @@ describe.each(configs)("cached decoding of a %s", (_, config) => {
     expect(distance(second.data, slice(whole, { axis: 1, start: 11 }).data)).toBeLessThan(1e-5);
   });
 });
+
+describe("a text longer than the first tables of angles", () => {
+  const long: ModelConfig = { ...LLAMA, contextLength: 3000, nLayers: 1, slidingRopeTheta: 50, slidingWindow: 4 };
+  const [tokens] = randomTokens(1, 2500, 23);
+
+  it("gives the same logits in pieces and at once, in a scope and outside", () => {
+    const whole = randomModel(long).forward(tokens).data;
+    const model = randomModel(long);
+    const chunks = [1000, 24, 1, 1, 1000, 474];
+    expect(distance(inChunks(model, [tokens], chunks, model.newCache()).data, whole)).toBeLessThan(1e-5);
+    const scoped = randomModel(long);
+    expect(scope(() => distance(scoped.forward(tokens).data, whole))).toBe(0);
+    expect(scope(() => distance(scoped.forward(tokens).data, whole))).toBe(0);
+  });
+
+  it("leaves what was recorded with the first tables as it was", () => {
+    const gradient = (between: (model: Transformer) => void): number[] => {
+      const model = randomModel(long);
+      const logits = model.forward(tokens.slice(0, 20));
+      between(model);
+      logits.backward(logits);
+      return [...(model.blocks[0].attention.qProj.weight.grad as Tensor).data];
+    };
+    expect(gradient((model) => void model.forward(tokens))).toEqual(gradient(() => {}));
+  });
+});

@@ -138,7 +138,7 @@ describe("a seed", () => {
     expectError(
       () => new Transformer(GPT2, { sead: 1 } as object),
       ConfigError,
-      'Transformer: unknown option "sead"; known options: seed, parameters',
+      'Transformer: unknown option "sead"; known options: seed, parameters, origin',
     );
   });
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/random.ts";
 import { linear } from "../../src/ops/matmul.ts";
+import { STORED_FORMS } from "../../src/tensor/stored.ts";
 import { ones, randn } from "../../src/tensor/create.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { describeBackends } from "../backends.ts";
@@ -39,6 +40,27 @@ describeBackends(() => {
       const x = randn([9, 1024], random);
       const expected = linear(x, new Tensor(weight.data, weight.shape));
       linear(x, weight).data.forEach((value, i) => expect(value).toBeCloseTo(expected.data[i], 2));
+    });
+
+    it.each(TYPES)("is right where a number of %s, or the scale of a block, is not finite", (type) => {
+      const [n, k] = [3, 64];
+      const random = new Random(7);
+      const { blockBytes } = STORED_FORMS[type];
+      const x = new Tensor(randn([1, k], random).data.map(Math.abs), [1, k]);
+      const high = type === "bf16" ? [0x7f80, 0xff80, 0x7fc0] : [0x7c00, 0xfc00, 0x7e00];
+      for (const bits of high)
+        for (let at = blockBytes; at < 2 * n * k; at += 7 * blockBytes) {
+          const matrix = randomStored(type, n, k, random);
+          if (at >= matrix.bytes.length) break;
+          matrix.bytes.set([bits & 255, bits >> 8], at);
+          const weight = Tensor.ofStored(matrix);
+          const expected = linear(x, new Tensor(weight.data, weight.shape)).data;
+          const row = Math.floor(at / matrix.rowBytes);
+          expect([0, 1, 2].filter((i) => !Number.isFinite(expected[i]))).toEqual([row]);
+          linear(x, weight).data.forEach((value, i) =>
+            i === row ? expect(value).toBe(expected[i]) : expect(value).toBeCloseTo(expected[i], 2),
+          );
+        }
     });
 
     it("lets gradients through to x, and has none itself", () => {

@@ -61,6 +61,49 @@ describe("StoredMatrix", () => {
   });
 });
 
+describe("StoredMatrix.halvesAreFinite", () => {
+  /** A matrix of one row whose bytes begin `offset` bytes into their buffer. */
+  const make = (type: StoredType, cols: number, offset: number): StoredMatrix => {
+    const { bytes } = randomStored(type, 1, cols, new Random(cols));
+    const room = new Uint8Array(offset + bytes.length + 4).fill(0x7c); // what lies around it does not count
+    room.set(bytes, offset);
+    return new StoredMatrix(type, [1, cols], room.subarray(offset, offset + bytes.length));
+  };
+
+  it("is true of finite numbers, and of all of bf16", () => {
+    for (const type of TYPES)
+      for (const offset of [0, 1, 2, 3]) expect(make(type, 96, offset).halvesAreFinite, type).toBe(true);
+    expect(new StoredMatrix("f16", [0, 32], new Uint8Array(0)).halvesAreFinite).toBe(true);
+    expect(new StoredMatrix("f16", [1, 2], Uint8Array.of(0xff, 0x7b, 0xff, 0xfb)).halvesAreFinite).toBe(true);
+    expect(new StoredMatrix("bf16", [1, 1], Uint8Array.of(0x80, 0x7f)).halvesAreFinite).toBe(true);
+  });
+
+  it("finds infinities and NaN wherever they stand", () => {
+    for (const bits of [0x7c00, 0xfc00, 0x7c01, 0xffff])
+      for (const offset of [0, 1, 2, 3]) {
+        for (const cols of [1, 2, 7, 32_769])
+          for (const place of [0, cols >> 1, cols - 1]) {
+            const matrix = make("f16", cols, offset);
+            matrix.bytes.set([bits & 255, bits >> 8], 2 * place);
+            expect(matrix.halvesAreFinite, `${bits} at ${place} of ${cols}`).toBe(false);
+          }
+        for (const type of ["q8_0", "q4_0"] as const) {
+          const matrix = make(type, 96, offset);
+          matrix.bytes.set([bits & 255, bits >> 8], 2 * STORED_FORMS[type].blockBytes);
+          expect(matrix.halvesAreFinite, type).toBe(false);
+        }
+      }
+  });
+
+  it("takes the bytes of a Node Buffer at an odd place", () => {
+    const bytes = Buffer.from([0, 0, 0, 0, 0, 0x7c, 0x7c]).subarray(1, 5);
+    expect(new StoredMatrix("f16", [1, 2], bytes).halvesAreFinite).toBe(true);
+    expect(new StoredMatrix("f16", [1, 1], bytes.subarray(2)).halvesAreFinite).toBe(true);
+    bytes[3] = 0xfc;
+    expect(new StoredMatrix("f16", [1, 2], bytes).halvesAreFinite).toBe(false);
+  });
+});
+
 describeBackends((name) => {
   it("the numbers stay the same wherever the bytes move", () => {
     fc.assert(
