@@ -136,11 +136,12 @@ describe("minified and gzipped for the browser", () => {
     // Every BPE dialect with its whole pipeline, patterns, training and OpenAI's files: methods of a class cannot be left out.
     { program: `export { BPETokenizer, tokenizerFromJSON } from "heed";`, budget: 23 * kB },
     // 22 kB of it are the WebAssembly backend and 5 kB the plain loops, gradients included. They cannot be left out or loaded
-    // later: which kernels run is decided at the first operation, and operations do not wait.
-    { program: `export { loadModel, generate } from "heed";`, budget: 89 * kB },
+    // later: which kernels run is decided at the first operation, and operations do not wait. 35 kB are loading: every family, format
+    // and quantised type, any tokenizer, and the sources, since a path, an address and a File come through one function.
+    { program: `export { loadModel, generate } from "heed";`, budget: 113 * kB },
     {
       program: subpaths.map((subpath, i) => `export * as part${i} from "${specifier(subpath)}";`).join("\n"),
-      budget: 121 * kB,
+      budget: 147 * kB,
     },
   ])("$program is at most $budget bytes", async ({ program, budget }) => {
     expect(await bundleSize(program)).toBeLessThanOrEqual(budget);
@@ -153,7 +154,7 @@ describe("npm pack", () => {
     files: { path: string }[];
   }
 
-  it("publishes dist and four files beside it, all text, at most 2 MB", () => {
+  it("publishes dist and four files beside it, all text, at most 2.1 MB", () => {
     const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: root,
       encoding: "utf8",
@@ -165,6 +166,6 @@ describe("npm pack", () => {
     expect(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]).toEqual(expect.arrayContaining(besides));
     expect(paths.filter((path) => path.startsWith("dist/") && !/\.(js|cjs|d\.ts|d\.cts)$/.test(path))).toEqual([]);
     expect(paths.filter((path) => readFileSync(root + path).includes(0))).toEqual([]);
-    expect(packed.unpackedSize).toBeLessThanOrEqual(2 * kB * kB);
+    expect(packed.unpackedSize).toBeLessThanOrEqual(2.1 * kB * kB);
   });
 });

@@ -170,8 +170,8 @@ async function findFiles(operation: string, input: ModelInput, options: SourceOp
 /** The path of a `file:` address. */
 async function pathOf(operation: string, address: string | URL): Promise<string> {
   await fileSystem(operation);
-  const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url");
   try {
+    const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url");
     return fileURLToPath(address);
   } catch (cause) {
     throw new ConfigError(
