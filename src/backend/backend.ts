@@ -253,7 +253,8 @@ export interface Kernels {
   /**
    * out [m, n] = x [m, k] · Wᵀ for a stored W [n, k], read once for all m, of which there should be few; begin, end over the n
    * rows of W. What a row of x gives does not depend on the other rows. A backend may round x to 16 bits to multiply blocks in whole
-   * numbers: each number by at most 2^-16 of the greatest of its block of 32, and what is not finite to NaN.
+   * numbers: each number by at most 2^-16 of the greatest of its block of 32, and what is not finite to NaN. Every binary16 in W, a
+   * number or the scale of a block, has to be finite.
    */
   linearStored(
     out: Float32Array, x: Float32Array, weight: Uint8Array,

@@ -2,9 +2,9 @@
 import { kernels } from "../backend/current.ts";
 import { record } from "../autograd/graph.ts";
 import { ShapeError } from "../errors.ts";
-import { allocate } from "../tensor/scope.ts";
+import { allocate, scope } from "../tensor/scope.ts";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
-import type { StoredMatrix } from "../tensor/stored.ts";
+import type { StoredMatrix, StoredType } from "../tensor/stored.ts";
 import { checkTensor } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { gatherGradient, stretch } from "./broadcast.ts";
@@ -81,7 +81,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const product =
     weight.stored === null
       ? multiply(x.data, weight.data, 1, rows, dIn, dOut, false, true)
-      : multiplyStored(x.data, weight.stored, rows); // [rows, dOut]
+      : multiplyStored(x, weight.stored, rows); // [rows, dOut]
   const shape = [...x.shape.slice(0, -1), dOut];
   const inputs = bias === undefined ? [x, weight] : [x, weight, bias];
   return record(
@@ -112,20 +112,26 @@ function multiply(
   return out;
 }
 
-/** With so many rows or more it is cheaper to widen a stored matrix than to multiply it as it is. */
-const MANY_ROWS = 8;
+/** With so many rows or more it is cheaper to widen a stored matrix, which is always right, than to multiply it as it is. */
+const MANY_ROWS: Readonly<Record<StoredType, number>> = { f16: 8, bf16: 8, q8_0: 12, q4_0: 12 };
 
 /** Numbers that are widened at once: few enough to stay in the processor's caches. */
 const PANEL_SIZE = 2 ** 18;
 
 /** x [rows, k] · Wᵀ for a stored W [n, k]. */
-function multiplyStored(x: Float32Array, { bytes, rowBytes, form, shape }: StoredMatrix, rows: number): Float32Array {
-  const [n, k] = shape;
+function multiplyStored(x: Tensor, weight: StoredMatrix, rows: number): Float32Array {
+  const [n, k] = weight.shape;
   const out = allocate(rows * n);
-  if (rows < MANY_ROWS) {
-    kernels().linearStored(out, x, bytes, form, rows, k, n, 0, n);
-    return out;
-  }
+  const isFew = rows < MANY_ROWS[weight.type] && weight.halvesAreFinite;
+  if (isFew) kernels().linearStored(out, x.data, weight.bytes, weight.form, rows, k, n, 0, n);
+  else scope(() => multiplyPanels(out, x.data, weight, rows)); // which gives the panels back at once
+  return out;
+}
+
+/** The same by widening some rows of W after the other. */
+function multiplyPanels(out: Float32Array, x: Float32Array, weight: StoredMatrix, rows: number): void {
+  const { bytes, rowBytes, form, shape } = weight;
+  const [n, k] = shape;
   const panelRows = Math.min(n, Math.max(64, Math.floor(PANEL_SIZE / k)));
   const wide = allocate(panelRows * k);
   const part = allocate(rows * panelRows);
@@ -137,5 +143,4 @@ function multiplyStored(x: Float32Array, { bytes, rowBytes, form, shape }: Store
     kernels().matmul(columns, x, panel, 1, rows, k, count, 0, 1, 0, rows);
     kernels().copyRuns(out, columns, count, n, start, count, 0, 0, rows);
   }
-  return out;
 }

@@ -32,6 +32,28 @@ export function storedRowBytes(type: StoredType, cols: number): number {
   return (cols / blockSize) * blockBytes;
 }
 
+/** Bytes that are looked at together. */
+const CHUNK = 2 ** 16;
+
+/** Whether all binary16 are finite: with an exponent of 31, the sum below reaches the place of the sign. Two at a time, for speed. */
+function areFinite(halves: Uint8Array): boolean {
+  for (let start = 0; start < halves.length; start += CHUNK) {
+    const chunk = halves.subarray(start, start + CHUNK);
+    const { buffer, byteOffset, length } = chunk.byteOffset % 4 === 0 ? chunk : new Uint8Array(chunk);
+    const pairs = new Int32Array(buffer, byteOffset, length >> 2);
+    let sums = length % 4 === 0 ? 0 : ((chunk[length - 1] & 0x7c) + 4) << 8;
+    for (let i = 0; i < pairs.length; i++) sums |= (pairs[i] & 0x7c007c00) + 0x04000400;
+    if ((sums & 0x80008000) !== 0) return false;
+  }
+  return true;
+}
+
+/** Whether the scales of all blocks are finite. */
+function scalesAreFinite(blocks: Uint8Array, blockBytes: number): boolean {
+  for (let at = 1; at < blocks.length; at += blockBytes) if ((blocks[at] & 0x7c) === 0x7c) return false;
+  return true;
+}
+
 /** A matrix [rows, cols] in one of the forms; a row is a whole number of blocks. */
 export class StoredMatrix {
   readonly type: StoredType;
@@ -42,6 +64,7 @@ export class StoredMatrix {
   readonly form: number;
   #bytes: Uint8Array | null;
   #home: { memory: ArrayMemory; block: Block } | null = null;
+  #halvesAreFinite: boolean | undefined;
 
   /**
    * @param bytes row after row; they are used, not copied
@@ -62,7 +85,10 @@ export class StoredMatrix {
     }
   }
 
-  /** A matrix of undefined content where the backend likes it to lie, or in an ordinary array where there is no room. */
+  /**
+   * A matrix of undefined content where the backend likes it to lie, or in an ordinary array where there is no room. Fill its
+   * bytes before it is used.
+   */
   static pinned(type: StoredType, shape: readonly [rows: number, cols: number]): StoredMatrix {
     const memory = backendMemory();
     const size = shape[0] * storedRowBytes(type, shape[1]);
@@ -77,7 +103,10 @@ export class StoredMatrix {
     return this.shape[0] * this.rowBytes;
   }
 
-  /** The stored bytes. Ask anew instead of keeping them: they move when the model is put to work. */
+  /**
+   * The stored bytes. Ask anew instead of keeping them: they move when the model is put to work. From the first use on they must not
+   * change.
+   */
   get bytes(): Uint8Array {
     if (this.#home !== null) {
       const { data } = this.#home.block;
@@ -86,6 +115,14 @@ export class StoredMatrix {
     if (this.#bytes === null)
       throw new DisposedError("StoredMatrix: read after release; do not dispose its model yet", { shape: this.shape });
     return this.#bytes;
+  }
+
+  /** Whether all binary16 in it, numbers or scales of blocks, are finite: found out once. BF16 has none. */
+  get halvesAreFinite(): boolean {
+    this.#halvesAreFinite ??=
+      this.type === "bf16" ||
+      (this.type === "f16" ? areFinite(this.bytes) : scalesAreFinite(this.bytes, STORED_FORMS[this.type].blockBytes));
+    return this.#halvesAreFinite;
   }
 
   /** The numbers as 32-bit floats, in an array of their own. */

@@ -1,14 +1,14 @@
 /**
  * Weights in blocks of 32 small integers with a common scale (Q8_0, Q4_0). They are multiplied in whole numbers: the numbers of x
- * are rounded to 16 bits, each by at most 2^-16 of the greatest number of its block of 32. An x that is not finite makes its results NaN. The sums of a block are exact, since
- * 32 · 32767 · 128 < 2^27, and the same on every processor.
+ * are rounded to 16 bits, each by at most 2^-16 of the greatest of its block of 32. The sums of a block are exact, since
+ * 32 · 32767 · 128 < 2^27, and so the same on every processor. An x that is not finite makes its results NaN.
  */
 import { f32x4, i16x8, i32, i32x4, v128 } from "./assembler.ts";
 import type { I32, Local, V128 } from "./assembler.ts";
 import type { FunctionBody } from "./function-body.ts";
 import { acrossLanes, element } from "./kernel.ts";
 import type { Assembly, Call } from "./kernel.ts";
-import { eachProduct, eachRound, half, word } from "./stored-floats.ts";
+import { eachProduct, eachRound, finiteHalf, half, word } from "./stored-floats.ts";
 
 /** Numbers of a block. */
 const BLOCK = 32;
@@ -103,7 +103,7 @@ export function blockProduct(assembly: Assembly, bits: number): Call {
         eachRound(f, left, blocks, pointers, () => {
           const dots = body();
           const total = bits === 4 ? i32x4.add(dots, load(sumAt)) : dots;
-          const factor = f32x4.mul(half(f, scales), blocks === 4 ? load(scaleAt) : v128.load32_splat(scaleAt));
+          const factor = f32x4.mul(finiteHalf(f, scales), blocks === 4 ? load(scaleAt) : v128.load32_splat(scaleAt));
           f.set(sum, madd(f32x4.convert_i32x4_s(total), factor, sum));
         });
       eachProduct(f, [out, x, weight, m, n, begin, end], i32.mul(count, 72), i32.mul(count, size), (row, packed) => {

@@ -37,10 +37,16 @@ function withInfinity(f: FunctionBody, placed: V128): V128 {
   return v128.or(v, v128.and(isInfinite, word(f, INFINITE)));
 }
 
-/** Four binary16 from the lower halves of four lanes, exactly. */
-export function half(f: FunctionBody, v: V128): V128 {
-  return f32x4.mul(withInfinity(f, placeLow(f, v)), f.constant(f32x4.const(2 ** 112)));
-}
+/** Placed numbers at their true size. */
+const atRightSize = (f: FunctionBody, placed: V128): V128 => f32x4.mul(placed, f.constant(f32x4.const(2 ** 112)));
+
+/** Four binary16 from the lower halves of four lanes, exactly, whatever they are. */
+export const half = (f: FunctionBody, v: V128): V128 => atRightSize(f, withInfinity(f, placeLow(f, v)));
+/** The same of finite ones, in half as many instructions. */
+export const finiteHalf = (f: FunctionBody, v: V128): V128 => atRightSize(f, placeLow(f, v));
+
+/** Four BF16 from the lower halves of four lanes. */
+const upperHalf = (_: FunctionBody, v: V128): V128 => i32x4.shl(v, 16);
 
 /** One 16-bit integer in the lowest lane, zeros in the others. */
 const loadOne = (f: FunctionBody, address: I32): V128 => v128.load16_lane(address, word(f, 0), 0);
@@ -60,13 +66,23 @@ export function eachRound(
   });
 }
 
+/** Whether any of 32 binary16 is infinite or NaN. Doubled, the bits have lost their sign: the greatest tells. */
+function hasInfinity(f: FunctionBody, address: I32): I32 {
+  const finite = word(f, DOUBLED_FINITE);
+  let greatest = finite;
+  for (let i = 0; i < 4; i++) {
+    const eight = f.let(v128.load(address, 16 * i));
+    greatest = i16x8.max_u(greatest, i16x8.add(eight, eight));
+  }
+  return v128.any_true(v128.xor(greatest, finite));
+}
+
 /** out = 16-bit floats: binary16, or the upper halves of binary32. */
 export function widenFloats(assembly: Assembly, isHalf: boolean): Call {
   return assembly.function(
     "widen" + (isHalf ? "F16" : "BF16"),
     { outputs: 1, inputs: 1, sizes: 1 },
     (f, out, stored, cols, begin, end) => {
-      const convert = (v: V128): V128 => (isHalf ? half(f, v) : i32x4.shl(v, 16));
       const first = f.let(i32.mul(begin, cols));
       const left = f.let(i32.sub(i32.mul(end, cols), first));
       const to = f.let(element(out, first));
@@ -75,18 +91,21 @@ export function widenFloats(assembly: Assembly, isHalf: boolean): Call {
         [from, 2],
         [to, 4],
       ] as const;
-      eachRound(f, left, 16, pointers, () => {
-        for (let i = 0; i < 4; i++) f.do(v128.store(to, convert(v128.load16x4_s(from, 8 * i)), 16 * i));
-      });
-      eachRound(f, left, 1, pointers, () => f.do(v128.store32_lane(to, convert(loadOne(f, from)), 0)));
+      const [exact, round] = isHalf ? [half, 32] : [upperHalf, 16];
+      const convert = (each: typeof half): void => {
+        for (let i = 0; i < round / 4; i++) f.do(v128.store(to, each(f, v128.load16x4_s(from, 8 * i)), 16 * i));
+      };
+      const [fast, slow] = [(): void => convert(finiteHalf), (): void => convert(exact)];
+      eachRound(f, left, round, pointers, isHalf ? () => f.if(hasInfinity(f, from), slow, fast) : slow);
+      eachRound(f, left, 1, pointers, () => f.do(v128.store32_lane(to, exact(f, loadOne(f, from)), 0)));
     },
   );
 }
 
 /**
  * A row of x for `floatProduct`: of eight numbers first those at even places, then those at odd ones, since a vector of 16-bit
- * floats is taken apart in this way; then what the sum has to be multiplied by. Placed binary16 are so small that products with small x would
- * lose bits: x is multiplied by a power of two that makes its greatest number about 2^113.
+ * floats is taken apart in this way; behind the row, what sums have to be multiplied by. Placed binary16 are so small that
+ * products with small x would lose bits: x is multiplied by a power of two that makes its greatest number about 2^113.
  */
 export function packFloats(packed: Float32Array, x: Float32Array, isHalf: boolean): void {
   const k = x.length;
@@ -135,8 +154,8 @@ export function eachProduct(
 }
 
 /**
- * Products with rows of 16-bit floats, in one stream as those of `fewRowsKernel` in matmul.ts. A round of the loop takes two
- * vectors of weights: some engines begin it with all its loads, and of more there are not registers enough.
+ * Products with rows of 16-bit floats, binary16 being finite, in one stream as those of `fewRowsKernel` in matmul.ts. A round of the
+ * loop takes two vectors of weights: some engines begin it with all its loads, and of more there are not registers enough.
  */
 export function floatProduct(assembly: Assembly, isHalf: boolean): Call {
   const { madd } = assembly.arithmetic;
@@ -145,48 +164,32 @@ export function floatProduct(assembly: Assembly, isHalf: boolean): Call {
     { outputs: 1, inputs: 2, sizes: 3 },
     (f, out, x, weight, m, k, n, begin, end) => {
       const sums = Array.from({ length: 4 }, () => f.local("v128"));
-      const [eight, greatest] = [f.local("v128"), f.local("v128")];
+      const eight = f.local("v128");
       const [from, at, left] = [f.local("i32"), f.local("i32"), f.local("i32")];
-      const low = (): V128 => (isHalf ? placeLow(f, eight) : i32x4.shl(eight, 16));
+      const pointers = [
+        [from, 2],
+        [at, 4],
+      ] as const;
+      const low = (): V128 => (isHalf ? placeLow(f, eight) : upperHalf(f, eight));
       const high = (): V128 => (isHalf ? placeHigh(f, eight) : v128.and(eight, word(f, -65536)));
-      const take = (weights: V128): void => {
-        f.set(eight, weights);
-        // Doubled, the bits have lost their sign: the greatest tells whether any number is infinite or NaN.
-        if (isHalf) f.set(greatest, i16x8.max_u(greatest, i16x8.add(eight, eight)));
-      };
-      const dotRow = (row: I32, packed: I32, counts: number[], finish: (placed: V128) => V128): void => {
-        const add = (i: number, placed: V128, xs: V128): void => f.set(sums[i], madd(finish(placed), xs, sums[i]));
-        const pointers = [
-          [from, 2],
-          [at, 4],
-        ] as const;
+      const add = (i: number, weights: V128, xs: V128): void => f.set(sums[i], madd(weights, xs, sums[i]));
+      eachProduct(f, [out, x, weight, m, n, begin, end], bytes(i32.add(k, 1)), i32.shl(k, 1), (row, packed) => {
         f.set(from, row);
         f.set(at, packed);
         f.set(left, k);
         for (const sum of sums) f.set(sum, f32x4.const(0));
-        for (const count of counts)
+        for (const count of [2, 1])
           eachRound(f, left, 8 * count, pointers, () => {
             for (let i = 0; i < count; i++) {
-              take(v128.load(from, 16 * i));
+              f.set(eight, v128.load(from, 16 * i));
               add(2 * i, low(), v128.load(at, 32 * i));
               add(2 * i + 1, high(), v128.load(at, 32 * i + 16));
             }
           });
         eachRound(f, left, 1, pointers, () => {
-          take(loadOne(f, from));
+          f.set(eight, loadOne(f, from));
           add(0, low(), v128.load32_zero(at));
         });
-      };
-      eachProduct(f, [out, x, weight, m, n, begin, end], bytes(i32.add(k, 1)), i32.shl(k, 1), (row, packed) => {
-        f.set(greatest, i32x4.const(0));
-        dotRow(row, packed, [2, 1], (placed) => placed);
-        if (isHalf) {
-          const finite = word(f, DOUBLED_FINITE);
-          const isFinite = i32x4.eq(i16x8.max_u(greatest, finite), finite);
-          f.if(v128.any_true(i32x4.eq(isFinite, i32x4.const(0))), () =>
-            dotRow(row, packed, [1], (placed) => withInfinity(f, placed)),
-          );
-        }
         const all = f32x4.add(f32x4.add(sums[0], sums[1]), f32x4.add(sums[2], sums[3]));
         return f32x4.mul(acrossLanes(f, all, f32x4.add), v128.load32_splat(i32.add(packed, bytes(k))));
       });
