@@ -213,7 +213,7 @@ async function writeContent(
   };
   try {
     for (const part of parts) {
-      let bytes = part.size > 0 ? part.bytes() : step;
+      let bytes = part.bytes();
       for (let at = 0; at < part.size;) {
         if (bytes.length !== part.size) bytes = part.bytes();
         const count = Math.min(part.size - at, step.length - filled);

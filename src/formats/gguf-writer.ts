@@ -174,7 +174,10 @@ class HeaderWriter {
       case "boolean":
         return this.#typed(key, { type: "bool", value: entry });
       case "number":
-        if (!Number.isSafeInteger(entry)) return this.#typed(key, { type: "float32", value: entry });
+        if (!Number.isSafeInteger(entry)) {
+          if (Number.isInteger(entry) && Math.fround(entry) !== entry) throw this.#wrong(key, entry); // a bigint is exact
+          return this.#typed(key, { type: "float32", value: entry });
+        }
         if (entry >= 0 && entry < 2 ** 32) return this.#typed(key, { type: "uint32", value: entry });
         return this.#wide(key, BigInt(entry));
       case "bigint":
@@ -194,7 +197,9 @@ class HeaderWriter {
 
   #typed(key: string, { type, value }: GGUFField): void {
     const expected = type === "string" ? "string" : type === "bool" ? "boolean" : "number";
-    const fits = type !== "uint32" || (Number.isInteger(value) && Number(value) === Number(value) >>> 0);
+    const isWhole = Number.isInteger(value) && Number(value) === Number(value) >>> 0;
+    const overflows = Number.isFinite(value) && !Number.isFinite(Math.fround(Number(value)));
+    const fits = type === "float32" ? !overflows : type !== "uint32" || isWhole;
     if (typeof value !== expected || !fits) throw this.#wrong(key, value);
     this.number(TYPES.uint32, TYPES[type]);
     if (typeof value === "string") this.string(value);

@@ -57,7 +57,7 @@ export function modelAsGGUF(
     ...(/phi-?3/i.test(name) ? [] : [["general.name", name] as const]),
     ["general.file_type", fileType(tensors)],
     ["general.quantization_version", QUANTIZATION_VERSION],
-    ...tokenizerMetadata(lm),
+    ...tokenizerMetadata(operation, lm),
   ]);
   return ggufParts(operation, metadata, tensors);
 }
@@ -80,9 +80,19 @@ function fileType(tensors: ReadonlyMap<string, GGUFTensor>): number {
   return FILE_TYPE_NUMBERS[most];
 }
 
-function tokenizerMetadata({ model, tokenizer, generationDefaults = {} }: LanguageModel): Map<string, GGUFEntry> {
-  const ids = mergeGenerationDefaults(generationDefaults, tokenizerDefaults(tokenizer));
-  const { bosId, eosIds = [], padId } = ids;
+/** Keys for the ids that end a text: llama.cpp heeds three. */
+const END_KEYS = ["eos", "eot", "eom"];
+
+function tokenizerMetadata(
+  operation: string,
+  { model, tokenizer, generationDefaults = {} }: LanguageModel,
+): Map<string, GGUFEntry> {
+  const { bosId, eosIds, padId } = mergeGenerationDefaults(generationDefaults, tokenizerDefaults(tokenizer));
+  if (eosIds !== undefined && (eosIds.length === 0 || eosIds.length > END_KEYS.length))
+    throw new ConfigError(
+      `${operation}: a GGUF file names one to ${END_KEYS.length} ids that end a text, generationDefaults.eosIds has ${eosIds.length}; a folder keeps any number`,
+      { eosIds },
+    );
   const key = "tokenizer.ggml.";
   const { vocabSize } = model.config;
   const found: Map<string, GGUFEntry> =
@@ -90,15 +100,15 @@ function tokenizerMetadata({ model, tokenizer, generationDefaults = {} }: Langua
       ? new Map([[`${key}model`, "none"]])
       : new Map(tokenizerToGGUF(tokenizer, { vocabSize, padId }));
   const set = (name: string, id: number | undefined): void => {
-    if (id !== undefined && !found.has(`${key}${name}_token_id`)) found.set(`${key}${name}_token_id`, id);
+    if (id !== undefined) found.set(`${key}${name}_token_id`, id);
   };
   set("bos", bosId);
-  set("eos", eosIds[0]);
   set("padding", padId);
-  // Further tokens at which to stop: llama.cpp heeds these two beside the first.
-  const others = eosIds.filter((id) => id !== found.get(`${key}eos_token_id`));
-  set("eot", others[0]);
-  set("eom", others[1]);
+  // The tokenizer's own comes first, where it is one of them.
+  const own = tokenizer?.eosId;
+  const ends =
+    own !== undefined && eosIds?.includes(own) ? [own, ...eosIds.filter((id) => id !== own)] : (eosIds ?? []);
+  END_KEYS.forEach((name, i) => set(name, ends[i]));
   return found;
 }
 

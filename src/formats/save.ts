@@ -11,7 +11,7 @@ import { writeFile, writeFolder } from "./folder.ts";
 import { mergeGenerationDefaults, tokenizerDefaults, writeGenerationDefaults } from "./generation-json.ts";
 import { toHuggingFace } from "./names.ts";
 import { bytesOf, joinPartsInTurns } from "./parts.ts";
-import type { FileContent } from "./parts.ts";
+import type { FileContent, FilePart } from "./parts.ts";
 import type { DType } from "./safetensors-header.ts";
 import { safetensorsParts } from "./safetensors-writer.ts";
 import type { TensorBytes } from "./safetensors-writer.ts";
@@ -26,7 +26,7 @@ export interface SaveOptions {
    * blocks of 32. Default: as the model holds them, bit for bit; a folder, which has no blocks, gets 32-bit floats for these.
    *
    * In a GGUF file the type is that of the matrices, as in llama.cpp's own: vectors and learned positions are 32-bit floats,
-   * and matrices whose rows blocks do not fill have 16 bits.
+   * and matrices whose rows blocks do not fill have 16 bits. Numbers beyond what a type holds (65,504 in "f16") become Infinity.
    */
   dtype?: WeightType;
   /** Stops the saving; what was there before stays. */
@@ -76,7 +76,7 @@ export async function saveModel(
   throwIfAborted(signal, OPERATION);
   if (toFile) {
     const name = target.replace(/^.*[\\/]/, "").slice(0, -".gguf".length);
-    return writeFile(OPERATION, target, modelAsGGUF(OPERATION, lm, name, dtype), signal);
+    return writeFile(OPERATION, target, [...modelAsGGUF(OPERATION, lm, name, dtype), whileAlive(lm.model)], signal);
   }
   const files = modelFiles(lm, dtype);
   const removed = Object.values(FILES).filter((name) => !files.has(name)); // of an older model
@@ -115,8 +115,17 @@ function modelFiles(
     files.set(FILES.tokenizerConfig, writeJSON(writeTokenizerConfig(tokenizer, tokenizer.chatTemplate)));
   if (Object.keys(ids).length > 0) files.set(FILES.generation, writeJSON(ids));
   const tensors = plainTensors(type === "heed" ? values : toHuggingFace({ type, config }, values));
-  files.set(FILES.weights, safetensorsParts(OPERATION, tensors));
+  files.set(FILES.weights, [...safetensorsParts(OPERATION, tensors), whileAlive(model)]);
   return files;
+}
+
+/** The end of a file of weights, of no bytes: throws if the model was disposed of while they were written, and others took their place. */
+function whileAlive(model: Transformer): FilePart {
+  const read = (): Uint8Array => {
+    for (const parameter of model.parameters().values()) void (parameter.stored?.bytes ?? parameter.data);
+    return new Uint8Array(0);
+  };
+  return { size: 0, bytes: read };
 }
 
 /** The tensors of a safetensors file, wider types first, so that each begins where its numbers may be read in place. */

@@ -67,6 +67,11 @@ describe("writeGGUF", () => {
     );
   });
 
+  it("refuses numbers that would not be what they are", () => {
+    for (const value of [2 ** 53 + 2 ** 10 - 2, 1e300, -1e39])
+      expect(() => writeGGUF(new Map([["k", value]]), new Map())).toThrow('metadata "k" cannot be');
+  });
+
   it("writes values in the type that is asked for", () => {
     const metadata = new Map<string, GGUFEntry>([
       ["a", { type: "float32", value: 3 }],

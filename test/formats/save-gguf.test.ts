@@ -142,7 +142,7 @@ describe("modelAsGGUF", () => {
 
   it("holds the tokenizer, padded to the model's vocabulary, and the ids with a role", () => {
     const tokenizer = BPETokenizer.train("the sea, the sea", { vocabSize: 262, specialTokens: ["<s>", "</s>"] });
-    const generationDefaults = { bosId: 0, eosIds: [1, 7, 8, 9], padId: 3 };
+    const generationDefaults = { bosId: 0, eosIds: [7, 1, 8], padId: 3 };
     const model = new Transformer(presets.llama(sizes), { seed: 1 });
     const { metadata } = write({ model, tokenizer, generationDefaults }).header;
     const again = tokenizerFromGGUF(metadata);
@@ -150,6 +150,17 @@ describe("modelAsGGUF", () => {
     expect([again.vocabSize, metadata.get("general.name")]).toEqual([300, "tiny"]);
     const ids = ["bos", "eos", "padding", "eot", "eom"].map((name) => metadata.get(`tokenizer.ggml.${name}_token_id`));
     expect(ids).toEqual([0, 1, 3, 7, 8]);
+  });
+
+  it("names the ids that end a text, or refuses: these win over the tokenizer's", () => {
+    const tokenizer = BPETokenizer.train("the sea, the sea", { vocabSize: 262, specialTokens: ["<s>", "</s>"] });
+    const model = new Transformer(presets.llama(sizes), { seed: 1 });
+    const { metadata } = write({ model, tokenizer, generationDefaults: { eosIds: [5] } }).header;
+    expect(["eos", "eot"].map((name) => metadata.get(`tokenizer.ggml.${name}_token_id`))).toEqual([5, undefined]);
+    for (const eosIds of [[], [1, 2, 3, 4]])
+      expect(() => write({ model, tokenizer, generationDefaults: { eosIds } })).toThrow(
+        `generationDefaults.eosIds has ${eosIds.length}`,
+      );
   });
 
   it("says that there is no tokenizer", () => {

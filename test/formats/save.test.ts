@@ -277,6 +277,16 @@ describe("one GGUF file", () => {
     rmSync(again);
   });
 
+  it("fails if the model is disposed of meanwhile, whoever has its memory then", async () => {
+    const folder = join(root, "disposed");
+    const model = new Transformer(presets.gpt2({ ...sizes, dModel: 24 }), { seed: 1 });
+    model.forward([1]); // moves it into the memory of the backend
+    const saving = saveModel({ model }, folder);
+    model.dispose();
+    await expect(saving).rejects.toThrow("after release");
+    expect(readdirSync(root)).not.toContain("disposed");
+  });
+
   it("leaves nothing behind if it cannot be written", async () => {
     const model = new Transformer(families.gpt2);
     const before = readdirSync(root);
