@@ -71,6 +71,10 @@ export async function saveModel(
   }
   const { dtype, signal } = options;
   const toFile = typeof target === "string" && /\.gguf$/i.test(target);
+  if (typeof target === "string" && /\.(safetensors|bin)$/i.test(target))
+    throw new ConfigError(`${OPERATION}: "${target}" names a file; pass the path of a folder, or of a .gguf file`, {
+      target,
+    });
   checkType(dtype, toFile);
   if (lm.tokenizer !== undefined) checkVocabulary(OPERATION, lm.model, lm.tokenizer.vocabSize);
   throwIfAborted(signal, OPERATION);

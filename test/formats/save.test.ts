@@ -328,6 +328,12 @@ describe("saveModel refuses", () => {
     );
   });
 
+  it("the name of a file that would become a folder", async () => {
+    await expect(
+      saveModel({ model: new Transformer(presets.gpt2(sizes)) }, join(root, "x.safetensors")),
+    ).rejects.toThrow("pass the path of a folder, or of a .gguf file");
+  });
+
   it("a place that cannot be a folder", async () => {
     const file = join(root, "gpt2", "config.json");
     await expect(saveModel({ model }, file)).rejects.toThrow(FileError);

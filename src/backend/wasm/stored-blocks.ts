@@ -1,6 +1,7 @@
 /**
  * Weights in blocks of 32 small integers with a common scale (Q8_0, Q4_0). They are multiplied in whole numbers: the numbers of x
- * are rounded to 16 bits, each by at most 2^-16 of the greatest of its block of 32. The sums of a block are exact, since
+ * are rounded to 16 bits, each by at most 2^-16 of the greatest of its block of 32 (a greatest below 2^-111, whose scale has lost bits, apart).
+ * The sums of a block are exact, since
  * 32 · 32767 · 128 < 2^27, and so the same on every processor. An x that is not finite makes its results NaN.
  */
 import { f32x4, i16x8, i32, i32x4, v128 } from "./assembler.ts";
