@@ -11,7 +11,7 @@ import type { LoadProgress } from "./formats/progress.ts";
 import { openSource } from "./formats/source.ts";
 import type { ModelInput, ModelSource, SourceOptions } from "./formats/source.ts";
 import { readWeights } from "./formats/weight-reader.ts";
-import { WEIGHT_TYPES, heldBytes, planWeights, untied } from "./formats/weights.ts";
+import { WEIGHT_TYPES, planBytes, planWeights, untied } from "./formats/weights.ts";
 import type { PlannedTensor, WeightType } from "./formats/weights.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ModelConfig, ResolvedConfig } from "./model/config.ts";
@@ -22,7 +22,7 @@ import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 export type { LoadProgress, ModelDescription, ModelInput, SourceOptions, WeightType };
 
 /** Options of `loadModel`. */
-export interface LoadOptions extends DescribeOptions {
+export interface LoadOptions extends Omit<SourceOptions, "onDownload"> {
   /**
    * The greatest number of tokens that the model shall see at once. Default: what its config says. Learned positions can
    * only be cut, the computed ones (rotary, sinusoidal) can have any length.
@@ -31,17 +31,24 @@ export interface LoadOptions extends DescribeOptions {
   /**
    * How matrices are held: "f32" (the only way in which they can be trained), "f16" or "bf16" (half of that), "q8_0" (about
    * a quarter) or "q4_0" (about an eighth, with a loss that shows). Default: as the files have them, where that is one of
-   * these; GGML's other types become "f16", and everything else "f32".
+   * these; GGML's other types become "f16", and everything else "f32". A matrix whose rows are no multiple of 32 numbers
+   * long, which the blocks of "q8_0" and "q4_0" would not fill, becomes "f16".
    */
   dtype?: WeightType | undefined;
-  /** Called after each step of reading, and of downloading into a cache. */
+  /**
+   * Called after each step of reading, and of downloading into a cache. Downloads come first, one file after the other, and
+   * until they end `totalBytes` is 0.
+   */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** Options of `describeModel`. */
-export type DescribeOptions = Omit<SourceOptions, "onDownload">;
+export type DescribeOptions = Omit<SourceOptions, "onDownload" | "integrity">;
 
-const SOURCE_OPTIONS = ["signal", "fetch", "headers", "cache", "integrity"] as const;
+const DESCRIBE_OPTIONS = ["signal", "fetch", "headers", "cache"] as const;
+
+/** Tokens that a new model's tables of rotary angles reach; they grow with the texts. */
+const FIRST_POSITIONS = 1024;
 
 /**
  * Loads a model from files, which are read piece by piece straight into the memory that the model uses:
@@ -87,8 +94,8 @@ async function readModel(source: ModelSource, counter: LoadCounter, options: Loa
   const plan = planWeights(checkpoint, options);
   const config = withContext(checkpoint, options.contextLength);
   const need = {
-    weights: plan.flatMap(({ weights }) => weights).reduce((sum, weight) => sum + heldBytes(weight), 0),
-    positions: 4 * (config.contextLength ?? 0) * positionWidth(checkpoint.config),
+    weights: planBytes(plan),
+    positions: positionBytes(checkpoint.config, config.contextLength ?? 0),
   };
   await checkMemory(need);
   const model = await withinMemory(need, async () => {
@@ -123,7 +130,7 @@ function originOf(file: string, plan: readonly PlannedTensor[]): string {
 
 /**
  * What a model's files say about it, without reading its weights: headers and descriptions only, a few kilobytes to a few
- * megabytes of any model.
+ * megabytes of any model. With `cache`, an address is downloaded whole all the same.
  *
  * ```ts
  * const { architecture, parameters, dtypes } = await describeModel("model.gguf");
@@ -133,7 +140,12 @@ function originOf(file: string, plan: readonly PlannedTensor[]): string {
  * @throws as `loadModel`; a kind of tokenizer that heed does not know is described and no error
  */
 export async function describeModel(source: ModelInput, options: DescribeOptions = {}): Promise<ModelDescription> {
-  checkOptions("describeModel", options, SOURCE_OPTIONS);
+  if ((options as SourceOptions | null)?.integrity !== undefined)
+    throw new ConfigError(
+      "describeModel: integrity cannot be checked, because the weights are not read; leave it out, or pass it to loadModel",
+      { option: "integrity" },
+    );
+  checkOptions("describeModel", options, DESCRIBE_OPTIONS);
   const opened = await openSource("describeModel", source, options);
   try {
     return await describeCheckpoint(await openCheckpoint("describeModel", opened));
@@ -143,7 +155,7 @@ export async function describeModel(source: ModelInput, options: DescribeOptions
 }
 
 function checkLoadOptions(options: LoadOptions): void {
-  checkOptions("loadModel", options, ["contextLength", "dtype", "onProgress", ...SOURCE_OPTIONS]);
+  checkOptions("loadModel", options, ["contextLength", "dtype", "onProgress", ...DESCRIBE_OPTIONS, "integrity"]);
   const { contextLength, dtype, onProgress } = options;
   if (contextLength !== undefined) checkInteger("loadModel", "contextLength", contextLength, 1, 2 ** 31 - 1);
   if (dtype !== undefined && !WEIGHT_TYPES.includes(dtype))
@@ -182,7 +194,14 @@ function withContext({ config, describedBy }: Checkpoint, wanted: number = confi
   return { ...config, contextLength: wanted };
 }
 
-/** Numbers that the tables of computed positions have for each position. */
+/** Bytes of the tables of computed positions that a new model makes. Learned ones are weights. */
+function positionBytes(config: ResolvedConfig, contextLength: number): number {
+  const { position, rotaryDim, slidingRopeTheta } = config;
+  if (position !== "rotary") return 4 * contextLength * positionWidth(config);
+  return 4 * Math.min(contextLength, FIRST_POSITIONS) * rotaryDim * (slidingRopeTheta === null ? 1 : 2);
+}
+
+/** Numbers that the longest table of computed positions has for each position. */
 function positionWidth({ position, headDim, dModel }: ResolvedConfig): number {
   return position === "learned" ? 0 : position === "rotary" ? headDim : dModel;
 }

@@ -1,12 +1,14 @@
 /** The command `heed`, run in this process: help, mistakes, looking into models and letting them write. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VERSION } from "../src/cli/run.ts";
+import { formatBytes } from "../src/cli/terminal.ts";
 import { saveModel } from "../src/formats/save.ts";
+import { describeModel } from "../src/load.ts";
 import { Transformer } from "../src/model/transformer.ts";
 import { BPETokenizer } from "../src/tokenizer/bpe.ts";
 import { tokenizerFromJSON } from "../src/tokenizer/tokenizer-json.ts";
@@ -94,6 +96,11 @@ describe("mistakes on the command line", () => {
     [["generate", "m", "p", "--system", "x"], "generate: --system needs --chat"],
     [["generate", "m", "p", "--logit-bias", "x=1"], 'generate: --logit-bias needs ids of tokens, got "x"'],
     [["generate", "m", "p", "--eos-ids", "1,x"], 'generate: --eos-ids needs ids of tokens, got "x"'],
+    [["generate", "m", "p", "--top", "3", "--json"], "generate: --top and --json exclude each other"],
+    [["generate", "m", "p", "--top", "3", "--echo"], "generate: --top and --echo exclude each other"],
+    [["generate", "m", "p", "--json", "--echo"], "generate: --json and --echo exclude each other"],
+    [["inspect", "m", "--json", "--context-length", "9"], "inspect: --context-length and --json exclude each other"],
+    [["inspect", "m", "--integrity", "0"], "inspect: unknown option --integrity"],
     [["generate", "m", "p", "--header", "x"], "--header must be 'NAME: VALUE'"],
     [["inspect"], "inspect: which model?"],
     [["inspect", "a", "b"], 'inspect: "b" is one argument too many'],
@@ -139,6 +146,32 @@ describe("inspect", () => {
     expect(shown.length).toBeLessThan(tensors.length);
     const all = await runHeed(["inspect", model, "--tensors"]);
     expect(tensors.filter(({ name }) => !all.stdout.includes(`  ${name} `))).toEqual([]);
+  });
+
+  it("shows names from files with nothing that a terminal obeys", async () => {
+    const files = new Map<string, Uint8Array>();
+    await saveModel(
+      { model: new Transformer({ vocabSize: 9, contextLength: 4, dModel: 4, nLayers: 1, nHeads: 1 }) },
+      files,
+    );
+    const evil = join(folder, "evil\x1b[2J");
+    mkdirSync(evil);
+    for (const [name, bytes] of files) writeFileSync(join(evil, name), bytes);
+    writeFileSync(join(evil, "tokenizer.json"), JSON.stringify({ model: { type: "B\x1b]0;x\x07\x9b\u202eE" } }));
+    const shown = await runHeed(["inspect", evil]);
+    expect([shown.code, shown.stderr]).toEqual([0, ""]);
+    expect(shown.stdout).toContain("evil\\x1b[2J: ");
+    expect(shown.stdout).toContain("tokenizer   B\\x1b]0;x\\x07\\x9b\\u202eE, ");
+    writeFileSync(join(evil, "model.safetensors"), "");
+    const failed = await runHeed(["inspect", evil], { environment: { HEED_DEBUG: "1" } });
+    expect(failed.code).toBe(1);
+    for (const { stdout, stderr } of [shown, failed]) expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+  });
+
+  it("reckons weights as they will be held", async () => {
+    const { heldBytes } = await describeModel(model);
+    const { stdout } = await runHeed(["inspect", model]);
+    expect(stdout).toContain(`: ${formatBytes(heldBytes)} for weights, `);
   });
 
   it("reckons keys and values for the context that is asked for", async () => {
@@ -198,7 +231,7 @@ describe("generate", () => {
 describe("an address", () => {
   const server = createServer((request, response) => {
     const bytes =
-      request.headers["x-key"] === "open: sesame" ? readOrNothing(join(model, request.url ?? "")) : undefined;
+      request.headers["x-key"] === "open: sesame, twice" ? readOrNothing(join(model, request.url ?? "")) : undefined;
     response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
   });
   let address = "";
@@ -223,6 +256,8 @@ describe("an address", () => {
       "x",
       "--header",
       "X-Key: open: sesame",
+      "--header",
+      "x-key: twice",
       "--cache",
       cache,
       "--max-new-tokens",
@@ -230,7 +265,7 @@ describe("an address", () => {
     ];
     const there = await runHeed(["generate", model, "x", "--max-new-tokens", "4"]);
     expect(await runHeed(args)).toEqual(there);
-    const again = await runHeed(args.filter((arg) => arg !== "--header" && !arg.startsWith("X-Key")));
+    const again = await runHeed(args.filter((arg) => arg !== "--header" && !/^x-key/i.test(arg)));
     expect(again).toEqual(there);
     const refused = await runHeed(["inspect", address]);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(address.slice(0, -1))]);

@@ -161,6 +161,7 @@ describeWithData("describeModel", () => {
       architecture: "llama",
       parameters: 292_800,
       bytes: 364_768,
+      heldBytes: 364_768,
       dtypes: {
         Q8_0: { tensors: 32, numbers: 237_056, bytes: 251_872 },
         F32: { tensors: 11, numbers: 704, bytes: 2816 },

@@ -171,7 +171,12 @@ describe("options", () => {
     );
     await expect(loadModel(files, { onProgress: 3 as unknown as () => void })).rejects.toThrow(ConfigError);
     await expect(describeModel(files, { contextLength: 5 } as object)).rejects.toThrow(
-      'describeModel: unknown option "contextLength"; known options: signal, fetch, headers, cache, integrity',
+      'describeModel: unknown option "contextLength"; known options: signal, fetch, headers, cache',
+    );
+    const sums = { integrity: { "model.safetensors": "0".repeat(64) } };
+    await expect(describeModel(files, sums as object)).rejects.toThrow(ConfigError);
+    await expect(describeModel(files, sums as object)).rejects.toThrow(
+      "describeModel: integrity cannot be checked, because the weights are not read",
     );
     await expect(loadModel(files, { contextLength: 0 })).rejects.toThrow("loadModel: contextLength must be an integer");
     await expect(loadModel(files, { contextLength: undefined })).resolves.toBeDefined();

@@ -13,7 +13,7 @@ import type { Command } from "./help.ts";
 import { DOWNLOADING, LOADING, MODEL_HELP, loadOptions } from "./model-options.ts";
 import { UsageError, flagOf } from "./options.ts";
 import type { GroupValues, Option, OptionGroups } from "./options.ts";
-import { type Streams, formatCount, paint } from "./terminal.ts";
+import { type Streams, formatCount, paint, printable } from "./terminal.ts";
 
 /** Options of `generate` by name. One of the library's that has no row does not compile. */
 type Rows<Names extends PropertyKey> = { readonly [Name in Names]: Option };
@@ -119,8 +119,8 @@ async function runGenerate(positionals: readonly string[], values: GenerateValue
   if (values.chat === true && given === undefined && streams.stdin.isTTY === true)
     throw new UsageError("generate: --chat needs a message; put it behind the model, in quotes");
   if (values.system !== undefined && values.chat !== true) throw new UsageError("generate: --system needs --chat");
-  if (values.top !== undefined && values.json === true)
-    throw new UsageError("generate: --top and --json exclude each other");
+  const [first, second] = ["top", "json", "echo"].filter((name) => name in values);
+  if (second !== undefined) throw new UsageError(`generate: --${first} and --${second} exclude each other`);
   const options = generateOptions(values, streams.signal);
   const prompt = given === undefined || given === "-" ? await readPrompt(given, streams) : given;
   if (values.threads !== undefined) backend.use("auto", { threads: values.threads });
@@ -226,7 +226,7 @@ async function print(generation: Generation, { lm, prompt, values, streams }: Pr
     stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     return result;
   }
-  if (values.echo === true && values.top === undefined) stdout.write(prompt);
+  if (values.echo === true) stdout.write(prompt);
   let written = false;
   for await (const piece of generation) {
     stdout.write(values.top === undefined ? piece.text : picture(lm, piece, streams));
@@ -250,7 +250,7 @@ function picture(
   if (tokenizer === undefined) throw new ConfigError("generate: --top needs a model with a tokenizer");
   const utf8 = new TextDecoder();
   const rows = topLogprobs.some((each) => each.token === token) ? topLogprobs : [...topLogprobs, { token, logprob }];
-  const texts = rows.map((row) => JSON.stringify(utf8.decode(tokenizer.tokenBytes(row.token))));
+  const texts = rows.map((row) => printable(JSON.stringify(utf8.decode(tokenizer.tokenBytes(row.token)))));
   const width = Math.max(16, ...texts.map((text) => text.length));
   const lines = rows.map((row, i) => {
     const prob = exp(row.logprob);

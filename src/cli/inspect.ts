@@ -4,7 +4,7 @@ import type { Command } from "./help.ts";
 import { DOWNLOADING, MODEL_HELP, sourceOptions } from "./model-options.ts";
 import { UsageError } from "./options.ts";
 import type { GroupValues, OptionGroups } from "./options.ts";
-import { type Streams, alignColumns, formatBytes, formatCount, paint, plural } from "./terminal.ts";
+import { type Streams, alignColumns, formatBytes, formatCount, paint, plural, printable } from "./terminal.ts";
 
 type Description = Awaited<ReturnType<typeof describeModel>>;
 type TensorDescription = Description["tensors"][number];
@@ -34,7 +34,10 @@ export const inspectCommand: Command = {
   examples: [
     ["inspect ./my-model", "its sizes, its tokenizer, its tensors"],
     ["inspect model.gguf --tensors", "every tensor"],
-    ["inspect https://huggingface.co/HuggingFaceTB/SmolLM2-135M", "a few kilobytes over the network"],
+    [
+      "inspect https://huggingface.co/HuggingFaceTB/SmolLM2-135M",
+      "a few kilobytes over the network; all of it with --cache",
+    ],
     ["inspect ./my-model --json | jq .config", "for programs"],
   ],
   groups: GROUPS,
@@ -47,6 +50,8 @@ async function runInspect(positionals: readonly string[], values: InspectValues,
   if (more.length > 0) throw new UsageError(`inspect: "${more[0]}" is one argument too many; one model at a time`);
   if (values.contextLength !== undefined && values.contextLength < 1)
     throw new UsageError(`inspect: --context-length must be at least 1, got ${values.contextLength}`);
+  if (values.contextLength !== undefined && values.json === true)
+    throw new UsageError("inspect: --context-length and --json exclude each other");
   const description = await describeModel(model, sourceOptions(values, streams));
   const { stdout } = streams;
   if (values.json === true) stdout.write(`${JSON.stringify(description, null, 2)}\n`);
@@ -79,8 +84,11 @@ function headLines(model: string, description: Description, values: InspectValue
     ["memory", memory(description, values.contextLength ?? contextLength)],
     ["files", listFiles(files)],
   ];
-  const title = paint(streams, streams.stdout, "bold", model);
-  return [`${title}: ${architecture} (${format})`, ...alignColumns(rows.map(([name, text]) => [`  ${name}`, text]))];
+  const title = paint(streams, streams.stdout, "bold", printable(model));
+  return [
+    `${title}: ${printable(architecture)} (${format})`,
+    ...alignColumns(rows.map(([name, text]) => [`  ${name}`, printable(text)])),
+  ];
 }
 
 /** The largest files by name, and how many others there are. */
@@ -90,16 +98,8 @@ function listFiles(files: Description["files"]): string {
   return [...shown.map(({ name, bytes }) => `${name} (${formatBytes(bytes)})`), ...more].join(", ");
 }
 
-/** Bytes of a number in the forms that weights are held in as they are; others become f16, vectors f32. */
-const HELD: Readonly<Record<string, number>> = { F64: 4, F32: 4, F16: 2, BF16: 2, Q8_0: 34 / 32, Q4_0: 18 / 32 };
-
 /** About how much memory the model takes: its weights, and keys and values of a whole context. */
-function memory({ tensors, config }: Description, contextLength: number): string {
-  const weights = tensors.reduce((sum, { shape, dtype }) => {
-    const numbers = shape.reduce((product, size) => product * size, 1);
-    const isInteger = /^[IU]\d/.test(dtype);
-    return sum + numbers * (shape.length < 2 || isInteger ? 4 : (HELD[dtype] ?? 2));
-  }, 0);
+function memory({ heldBytes: weights, config }: Description, contextLength: number): string {
   const keysAndValues = 2 * 4 * config.nLayers * config.nKvHeads * config.headDim * contextLength;
   const full = `${formatBytes(keysAndValues)} for keys and values of ${plural(contextLength, "token")}`;
   return `about ${formatBytes(weights + keysAndValues)}: ${formatBytes(weights)} for weights, ${full}`;
@@ -131,7 +131,10 @@ function tensorLines(tensors: readonly TensorDescription[], all: boolean): strin
   }
   for (const [path, later] of [...blocks].reverse())
     rows.splice(places.get(path) ?? rows.length, 0, summary(path, later, tensors));
-  return alignColumns(rows, [3]);
+  return alignColumns(
+    rows.map((cells) => cells.map(printable)),
+    [3],
+  );
 }
 
 /** Names in the order of their numbers: block 2 before block 10. */

@@ -3,7 +3,7 @@ import type { LoadProgress } from "../formats/progress.ts";
 import type { LoadOptions } from "../load.ts";
 import { UsageError } from "./options.ts";
 import type { Values } from "./options.ts";
-import { type Streams, formatBar, formatBytes, showLine } from "./terminal.ts";
+import { type Streams, formatBar, formatBytes, printable, showLine } from "./terminal.ts";
 
 /** The forms in which weights are held and saved. */
 export const DTYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
@@ -21,6 +21,11 @@ export const LOADING = {
     kind: DTYPES as typeof DTYPES, // the type must be told where it is exported
     help: "How weights are held in memory: smaller forms need less of it. Default: as they are stored.",
   },
+  integrity: {
+    kind: "text",
+    value: "SUM",
+    help: "The SHA-256 that the model's one file must have: 64 hexadecimal digits.",
+  },
 } as const;
 
 /** How an address is read. */
@@ -31,18 +36,13 @@ export const DOWNLOADING = {
     value: "'NAME: VALUE'",
     help: "For an address: a header of the request, such as 'Authorization: Bearer ...'; may be repeated.",
   },
-  integrity: {
-    kind: "text",
-    value: "SUM",
-    help: "The SHA-256 that the model's one file must have: 64 hexadecimal digits.",
-  },
 } as const;
 
 /** The part of `loadModel`'s options that says how an address is read. */
 export function sourceOptions(
-  { cache, header, integrity }: Values<typeof DOWNLOADING>,
+  { cache, header }: Values<typeof DOWNLOADING>,
   { signal }: Streams,
-): { signal?: AbortSignal; cache?: string; integrity?: string; headers?: Record<string, string> } {
+): { signal?: AbortSignal; cache?: string; headers?: [name: string, value: string][] } {
   const headers = header?.map((line): [string, string] => {
     const [, name, value] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
     if (name === undefined) throw new UsageError(`--header must be 'NAME: VALUE', got "${line}"`);
@@ -51,8 +51,7 @@ export function sourceOptions(
   return {
     ...(signal !== undefined && { signal }),
     ...(cache !== undefined && { cache }),
-    ...(integrity !== undefined && { integrity }),
-    ...(headers !== undefined && { headers: Object.fromEntries(headers) }),
+    ...(headers !== undefined && { headers }),
   };
 }
 
@@ -61,12 +60,13 @@ export function loadOptions(
   values: Values<typeof LOADING> & Values<typeof DOWNLOADING>,
   streams: Streams,
 ): LoadOptions {
-  const { contextLength, dtype } = values;
+  const { contextLength, dtype, integrity } = values;
   const { stderr } = streams;
   return {
     ...sourceOptions(values, streams),
     ...(contextLength !== undefined && { contextLength }),
     ...(dtype !== undefined && { dtype }),
+    ...(integrity !== undefined && { integrity }),
     ...(stderr.isTTY === true && { onProgress: showLoading(streams) }),
   };
 }
@@ -81,10 +81,11 @@ function showLoading({ stderr }: Streams): (progress: LoadProgress) => void {
     const done = totalBytes > 0 && loadedBytes === totalBytes;
     if (!done && performance.now() - shown < PICTURE_MS) return;
     shown = performance.now();
+    const name = printable(file);
     const line =
       totalBytes > 0
-        ? `${formatBar(loadedBytes / totalBytes)} ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}  ${file}`
-        : `${formatBytes(downloadedBytes)} downloaded  ${file}`;
+        ? `${formatBar(loadedBytes / totalBytes)} ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}  ${name}`
+        : `${formatBytes(downloadedBytes)} downloaded  ${name}`;
     showLine(stderr, done ? "" : line, false);
   };
 }

@@ -5,7 +5,7 @@ import { commandHelp, overview } from "./help.ts";
 import type { Command } from "./help.ts";
 import { inspectCommand } from "./inspect.ts";
 import { UsageError, flagOf, nearest, readArguments } from "./options.ts";
-import { type Streams, paint } from "./terminal.ts";
+import { type Streams, paint, printable, printableLines } from "./terminal.ts";
 import { trainCommand } from "./train.ts";
 
 /** The version of the package, as its package.json has it. */
@@ -75,8 +75,8 @@ function report(error: unknown, command: string | undefined, streams: Streams): 
   const isKnown = error instanceof HeedError;
   const debug = Boolean(environment?.HEED_DEBUG) || !isKnown;
   const text = isKnown ? inFlags(error, command) : String(error);
-  stderr.write(`${paint(streams, stderr, "red", "heed:")} ${text.replace(/\s*\n\s*/g, " ")}\n`);
-  if (debug && error instanceof Error) stderr.write(`${error.stack ?? ""}\n`);
+  stderr.write(`${paint(streams, stderr, "red", "heed:")} ${printable(text.replace(/\s*\n\s*/g, " "))}\n`);
+  if (debug && error instanceof Error) stderr.write(`${printableLines(error.stack ?? "")}\n`);
   if (error instanceof UsageError && !debug) stderr.write(`heed ${knownName(command)}--help explains what there is.\n`);
   return error instanceof UsageError ? 2 : 1;
 }

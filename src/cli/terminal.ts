@@ -42,6 +42,22 @@ export function paint({ environment }: Streams, output: Output, style: keyof typ
   return output.isTTY === true && !environment?.NO_COLOR ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text;
 }
 
+/**
+ * A text from a file or from elsewhere on one line, with nothing in it that a terminal obeys: control characters (Unicode's
+ * Cc, escape codes begin with one) and those that turn the direction of writing are shown as \x1b or \u202e.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, "0")}`;
+  });
+}
+
+/** The same for a text of several lines, which they stay. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}
+
 /** A number as 12,345. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");

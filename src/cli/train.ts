@@ -32,7 +32,7 @@ import {
 import { DTYPES } from "./model-options.ts";
 import { UsageError, flagOf } from "./options.ts";
 import type { GroupValues, OptionGroups, Options } from "./options.ts";
-import { type Streams, formatSeconds, showLine, widthOf, wrap } from "./terminal.ts";
+import { type Streams, formatSeconds, printableLines, showLine, widthOf, wrap } from "./terminal.ts";
 
 /** The size of a new model; a model or checkpoint to begin with has its own. */
 const SIZES = {
@@ -216,7 +216,7 @@ async function prepare(files: readonly string[], values: TrainValues, streams: S
   const [tokens, heldOut] = [text, validation].map((part) => encodeStories(tokenizer, part));
   stdout.write(`${describeTokens(tokenizer, text.length, tokens.length)}\n`);
   const model = loaded?.model ?? new Transformer(newConfig(tokenizer, values), { seed: values.seed ?? 1 });
-  stdout.write(`${model.summary()}\n${describeBackend(await backend.ready())}\n\n`);
+  stdout.write(`${printableLines(model.summary())}\n${describeBackend(await backend.ready())}\n\n`);
   const state = resume === undefined ? undefined : await readState(resume, tokens.length);
   const options = state === undefined ? newSettings(values) : settingsOf(state);
   const judged = heldOut.length > model.config.contextLength ? { validation: heldOut, evalWindows: EVAL_WINDOWS } : {};

@@ -106,12 +106,12 @@ function readTokenizer(metadata: Metadata, file: string): Tokenizer {
   }
 }
 
-/** An id outside the vocabulary stands for none. A turn ends a text as well as the end of a text does. */
+/** An id outside the vocabulary, be it -1, stands for none. A turn ends a text as well as the end of a text does. */
 function readRoles(metadata: Metadata, vocabSize: number): GenerationDefaults {
   const ids = (...names: string[]): number[] =>
     names
       .map((name) => metadata.get(`tokenizer.ggml.${name}_token_id`))
-      .filter((id): id is number => Number.isInteger(id) && (id as number) < vocabSize);
+      .filter((id): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize);
   const [bosId] = ids("bos");
   const [padId] = ids("padding");
   const eosIds = [...new Set(ids("eos", "eot", "eom"))];

@@ -21,21 +21,41 @@ import type { ModelFile, ModelSource } from "./source.ts";
 const FIRST_BYTES = 24;
 
 /** The files beside config.json and the weights. */
-const SIDE_FILES = [FILES.generation, FILES.tokenizer, FILES.tokenizerConfig, FILES.chatTemplate] as const;
+const SIDE_FILES = [FILES.generation, FILES.tokenizer, FILES.tokenizerConfig, FILES.chatTemplate];
 
-type SideFiles = ReadonlyMap<(typeof SIDE_FILES)[number], ModelFile>;
+type SideFiles = ReadonlyMap<string, ModelFile>;
+
+/** What lies beside weights: config.json, read, and the small files. */
+export interface Surroundings {
+  readonly config: ModelFile;
+  readonly fields: Fields;
+  readonly described: ReturnType<typeof readConfig>;
+  readonly side: SideFiles;
+}
+
+/**
+ * Reads config.json and opens the small files. Weights are opened afterwards: where there is a cache, to open a file is to
+ * download it, and a family that heed does not know should not cost that.
+ *
+ * @throws FormatError for what is wrong in config.json
+ */
+export async function openSurroundings(source: ModelSource, config: ModelFile): Promise<Surroundings> {
+  const fields = (await readFieldsOf(config)) as Fields;
+  return { config, fields, described: readConfig(fields), side: await openAll(source, SIDE_FILES) };
+}
 
 /**
  * Opens a model of which the weights are known to be there.
  *
  * @param weights a safetensors file, or the index of several
- * @throws FileError if config.json or a file that the index names is missing, FormatError for what is wrong in them
+ * @throws FileError if a file that the index names is missing, FormatError for what is wrong in them
  */
-export async function openSafetensors(source: ModelSource, config: ModelFile, weights: ModelFile): Promise<Checkpoint> {
-  const fields = (await readFieldsOf(config)) as Fields;
-  const described = readConfig(fields);
-  const side = await openAll(source, SIDE_FILES);
-  const isIndex = weights.name.endsWith(".json");
+export async function openSafetensors(
+  source: ModelSource,
+  { config, fields, described, side }: Surroundings,
+  weights: ModelFile,
+): Promise<Checkpoint> {
+  const isIndex = /\.json$/i.test(weights.name);
   const shards = isIndex ? await openShards(source, weights) : [weights];
   const tensors = await readHeaders(shards);
   if (isIndex) await checkIndex(weights, tensors);

@@ -2,7 +2,7 @@
 import type { ResolvedConfig } from "../model/config.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Checkpoint, CheckpointFormat, TokenizerDescription } from "./checkpoint.ts";
-import { planWeights } from "./weights.ts";
+import { planBytes, planWeights } from "./weights.ts";
 
 /** What is stored in one type. */
 export interface StoredShare {
@@ -32,6 +32,8 @@ export interface ModelDescription {
   readonly parameters: number;
   /** Bytes of all tensors. */
   readonly bytes: number;
+  /** Bytes of the weights as `loadModel` holds them by default; a matrix that two layers share counts once. */
+  readonly heldBytes: number;
   /** What is stored how, by type. */
   readonly dtypes: Readonly<Record<string, StoredShare>>;
   readonly contextLength: number;
@@ -62,12 +64,14 @@ export async function describeCheckpoint(checkpoint: Checkpoint): Promise<ModelD
     };
     return { name, shape, dtype, file: file.name, bytes };
   });
-  const weights = planWeights(checkpoint).flatMap((planned) => planned.weights);
+  const plan = planWeights(checkpoint);
+  const weights = plan.flatMap((planned) => planned.weights);
   return {
     format,
     architecture: type,
     parameters: weights.reduce((sum, { shape, isCopy }) => sum + (isCopy ? 0 : sizeOf(shape)), 0),
     bytes: tensors.reduce((sum, { bytes }) => sum + bytes, 0),
+    heldBytes: planBytes(plan),
     dtypes,
     contextLength: config.contextLength,
     vocabSize: config.vocabSize,

@@ -6,7 +6,7 @@ import { machineMemory } from "./file-system.ts";
 export interface MemoryNeed {
   /** Of the weights, as they will be held. */
   readonly weights: number;
-  /** Of the tables of positions, which grow with the context. */
+  /** Of the tables of computed positions, as far as they are made at once. */
   readonly positions: number;
 }
 

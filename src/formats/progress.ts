@@ -27,7 +27,10 @@ interface Track {
   tensors: number;
 }
 
-/** Counts what is read through the files of a source. Nothing is reported before `begin`; then no report is like the one before. */
+/**
+ * Counts what is read through the files of a source. Before `begin` only downloads are reported, with 0 for all that is not
+ * known yet; then every report says that more has been read.
+ */
 export class LoadCounter {
   readonly #report: ((progress: LoadProgress) => void) | undefined;
   readonly #tracks = new Map<string, Track>();

@@ -109,6 +109,13 @@ function typeFor(dtype: string, cols: number, wanted: WeightType | undefined): W
   return type === "f32" || cols % STORED_FORMS[type].blockSize === 0 ? type : "f16";
 }
 
+/** Bytes of all weights as they will be held; what lies in the files twice is held once. */
+export function planBytes(plan: readonly PlannedTensor[]): number {
+  return plan
+    .flatMap(({ weights }) => weights)
+    .reduce((sum, weight) => sum + (weight.isCopy ? 0 : heldBytes(weight)), 0);
+}
+
 /** Bytes of a parameter as it will be held. */
 export function heldBytes({ shape, type }: PlannedWeight): number {
   if (type === "f32") return 4 * sizeOf(shape);
