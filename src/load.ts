@@ -1,5 +1,5 @@
 /** A model from its files: formats, tokenizer and model put together. */
-import { ConfigError, FormatError, checkInteger, checkOptions, describeValue } from "./errors.ts";
+import { ConfigError, FormatError, TokenizerError, checkInteger, checkOptions, describeValue } from "./errors.ts";
 import type { Checkpoint, CheckpointTensor } from "./formats/checkpoint.ts";
 import { describeCheckpoint } from "./formats/describe.ts";
 import type { ModelDescription } from "./formats/describe.ts";
@@ -9,13 +9,13 @@ import { openCheckpoint } from "./formats/open-checkpoint.ts";
 import { LoadCounter } from "./formats/progress.ts";
 import type { LoadProgress } from "./formats/progress.ts";
 import { openSource } from "./formats/source.ts";
-import type { ModelInput, ModelSource, SourceOptions } from "./formats/source.ts";
+import type { ModelInput, ModelSource, OpenedSource, SourceOptions } from "./formats/source.ts";
 import { readWeights } from "./formats/weight-reader.ts";
 import { WEIGHT_TYPES, planBytes, planWeights, untied } from "./formats/weights.ts";
 import type { PlannedTensor, WeightType } from "./formats/weights.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ModelConfig, ResolvedConfig } from "./model/config.ts";
-import { Transformer, canBeStored } from "./model/transformer.ts";
+import { FIRST_POSITIONS, Transformer, canBeStored } from "./model/transformer.ts";
 import { MAX_POSITION_NUMBERS } from "./ops/rotary.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 
@@ -47,9 +47,6 @@ export type DescribeOptions = Omit<SourceOptions, "onDownload" | "integrity">;
 
 const DESCRIBE_OPTIONS = ["signal", "fetch", "headers", "cache"] as const;
 
-/** Tokens that a new model's tables of rotary angles reach; they grow with the texts. */
-const FIRST_POSITIONS = 1024;
-
 /**
  * Loads a model from files, which are read piece by piece straight into the memory that the model uses:
  *
@@ -78,8 +75,16 @@ export async function loadModel(source: ModelInput, options: LoadOptions = {}): 
     ...options,
     onDownload: (bytes, file) => counter.download(bytes, file),
   });
+  return withSource(opened, () => readModel(opened, counter, options));
+}
+
+/** Does something with a source and closes it. What turned out to be no model is not kept by a cache. */
+async function withSource<T>(opened: OpenedSource, work: () => Promise<T>): Promise<T> {
   try {
-    return await readModel(opened, counter, options);
+    return await work();
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof TokenizerError) await opened.forget();
+    throw error;
   } finally {
     await opened.close();
   }
@@ -147,11 +152,7 @@ export async function describeModel(source: ModelInput, options: DescribeOptions
     );
   checkOptions("describeModel", options, DESCRIBE_OPTIONS);
   const opened = await openSource("describeModel", source, options);
-  try {
-    return await describeCheckpoint(await openCheckpoint("describeModel", opened));
-  } finally {
-    await opened.close();
-  }
+  return withSource(opened, async () => describeCheckpoint(await openCheckpoint("describeModel", opened)));
 }
 
 function checkLoadOptions(options: LoadOptions): void {

@@ -157,7 +157,8 @@ describe("train", () => {
     ],
     [["--out", "x", "--save-every", "0"], "train: --save-every must be at least 1"],
     [["--out", "x", "--dtype", "q4_0"], "train: --dtype must be f32, f16, bf16 for a folder, got q4_0"],
-    [["--out", "x.gguf", "--dtype", "bf16"], "train: --dtype must be f32, f16, q8_0, q4_0 for a .gguf file, got bf16"],
+    [["--out", "https://x/y"], "train: --out must be a folder, or a file that ends in .gguf, got https://x/y"],
+    [["--out", "x.bin"], "train: --out must be a folder, or a file that ends in .gguf, got x.bin"],
     [["--out", text], "is a file"],
     [["--out", join(text, "below")], "is a file"],
   ])("refuses %j before any work", async (args, problem) => {

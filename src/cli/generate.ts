@@ -45,7 +45,7 @@ const COMMON = {
 } as const satisfies Rows<Common>;
 
 const SAMPLING = {
-  temperature: { kind: "number", help: "Below 1 bolder, above 1 more adventurous. Default 1." },
+  temperature: { kind: "number", help: "Below 1 safer, above 1 more adventurous. Default 1." },
   topK: { kind: "integer", help: "Draw only from the N likeliest tokens. Default: all." },
   topP: { kind: "number", help: "Draw only from the likeliest that together reach this probability. Default 1." },
   seed: { kind: "integer", help: "The same seed, the same text. Default: a fresh one, which --verbose prints." },

@@ -63,7 +63,7 @@ const GROUPS = {
     out: { kind: "text", value: "DIR", help: "A folder for the model, or a file x.gguf. Needed, but with --resume." },
     dtype: {
       kind: DTYPES,
-      help: "How its weights are saved. Default f32. Folders know f32, f16, bf16; files f32, f16, q8_0, q4_0.",
+      help: "How its weights are saved. Default f32. Folders know f32, f16, bf16; files q8_0 and q4_0, too.",
     },
     tokenizer: { kind: "text", value: "FILE", help: "A tokenizer.json to use instead of training one." },
     model: {
@@ -185,7 +185,9 @@ function isFile(out: string): boolean {
 
 /** Finds out before the work, and not after it, that a place cannot be written. */
 async function checkPlace({ out }: Places, { dtype = "f32" }: TrainValues): Promise<void> {
-  const forms = isFile(out) ? ["f32", "f16", "q8_0", "q4_0"] : ["f32", "f16", "bf16"];
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(out) || /\.(safetensors|bin)$/i.test(out))
+    throw new UsageError(`train: --out must be a folder, or a file that ends in .gguf, got ${out}`);
+  const forms = isFile(out) ? ["f32", "f16", "bf16", "q8_0", "q4_0"] : ["f32", "f16", "bf16"];
   if (!forms.includes(dtype))
     throw new UsageError(
       `train: --dtype must be ${forms.join(", ")} for ${isFile(out) ? "a .gguf file" : "a folder"}, got ${dtype}`,

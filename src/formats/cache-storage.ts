@@ -57,8 +57,12 @@ export async function openCacheStorage(operation: string, cache: string, address
       } finally {
         await pieces.return(undefined);
       }
+      return true;
     },
     // Only a hint: without it the next load asks the server again.
     markAbsent: (name) => opened.put(key(name), new Response(null, { status: 404 })).catch(() => undefined),
+    remove: async (name) => {
+      await attempt(() => opened.delete(key(name)));
+    },
   };
 }

@@ -4,7 +4,7 @@ import { openCacheStorage } from "./cache-storage.ts";
 import { openCacheFolder } from "./cache-folder.ts";
 import type { FileAccess, FileSet, FindOptions } from "./file-set.ts";
 import { fileSystem } from "./file-system.ts";
-import { SumCheck } from "./integrity.ts";
+import { SumCheck, refuseStandIn } from "./integrity.ts";
 
 /** Where downloaded files are kept, those of one model. */
 export interface CacheStore {
@@ -14,15 +14,33 @@ export interface CacheStore {
    * Keeps a file once `pieces` has come to its end, or nothing of it.
    *
    * @param pieces its bytes from the first to the last; each piece is used before the next is asked for
+   * @returns false if another file of the same name and size could not be replaced, so that it is kept and not this one
    */
-  keep(name: string, size: number, pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>): Promise<void>;
+  keep(name: string, size: number, pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>): Promise<boolean>;
   /** Remembers that there is no such file. */
   markAbsent(name: string): Promise<void>;
+  /** Keeps a file no longer. It is not read any more. */
+  remove(name: string): Promise<void>;
   close?(): Promise<void>;
+}
+
+/** Files on the web. */
+export interface WebFiles extends FileSet {
+  /** What the server has said that it does not have; what it only did not hand out is not among them. */
+  readonly missing: ReadonlySet<string>;
+}
+
+/** Files on the web behind a cache. */
+export interface KeptFiles extends FileSet {
+  /** Removes from the cache what was downloaded, and what else may be a wrong answer of the server. To be called after `close`. */
+  forget(): Promise<void>;
 }
 
 /** Bytes that are handed on at a time. */
 const PIECE_BYTES = 2 ** 20;
+
+/** Error messages that servers send in place of a file are no longer than this. */
+const MESSAGE_BYTES = 2 ** 16;
 
 /**
  * Puts a cache before files on the web.
@@ -34,12 +52,12 @@ const PIECE_BYTES = 2 ** 20;
 export async function openCache(
   operation: string,
   cache: string,
-  files: FileSet,
+  files: WebFiles,
   folder: URL,
   onDownload: ((bytes: number, file: string) => void) | undefined,
-): Promise<FileSet> {
+): Promise<KeptFiles> {
   const store = await openStore(operation, cache, folder);
-  const absent: string[] = [];
+  const doubtful = new Set<string>();
   return {
     get place() {
       return files.place;
@@ -49,13 +67,15 @@ export async function openCache(
     find: async (name, options) => {
       const kept = await store.find(name);
       if (kept === "absent") return undefined;
-      if (kept !== undefined && (await hasSum(operation, kept, options))) return { ...withFill(kept), verified: true };
-      const access = await files.find(name, options);
-      if (access === undefined) {
-        absent.push(name);
-        return undefined;
+      if (kept !== undefined && (await hasSum(operation, kept, options))) {
+        // A load that was broken off may have left it before anyone had looked into it.
+        if (options.sum === undefined && kept.size <= MESSAGE_BYTES) doubtful.add(name);
+        return { ...withFill(kept), verified: true };
       }
-      await store.keep(
+      const access = await files.find(name, options);
+      if (access === undefined) return undefined;
+      doubtful.add(name);
+      const verified = await store.keep(
         name,
         access.size,
         download(operation, access, options, (bytes) => onDownload?.(bytes, name)),
@@ -65,10 +85,14 @@ export async function openCache(
         throw new FileError(`${operation}: ${access.place}: the file was removed from the cache while it was loaded`, {
           place: access.place,
         });
-      return { ...withFill(stored), verified: true };
+      return { ...withFill(stored), verified };
     },
     settle: async () => {
-      for (const name of absent.splice(0)) await store.markAbsent(name);
+      for (const name of files.missing) await store.markAbsent(name);
+    },
+    forget: async () => {
+      // A file that cannot be removed stays, as it would have without this.
+      for (const name of doubtful) await store.remove(name).catch(() => undefined);
     },
     close: async () => {
       await files.close?.();
@@ -102,7 +126,7 @@ async function hasSum(operation: string, file: FileAccess, { sum, signal }: Find
   return check.good;
 }
 
-/** The bytes of a file from the web; ends with an error rather than after too few bytes or with a wrong sum. */
+/** The bytes of a file from the web; ends with an error rather than after too few bytes, with a wrong sum, or with a stand-in. */
 async function* download(
   operation: string,
   file: FileAccess,
@@ -110,7 +134,10 @@ async function* download(
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const check = sum === undefined ? undefined : await SumCheck.start(sum);
+  let isFirst = true;
   for await (const piece of pieces(operation, file, signal, onBytes)) {
+    if (isFirst) refuseStandIn(operation, file.place, piece);
+    isFirst = false;
     check?.add(check.position, piece);
     yield piece;
   }

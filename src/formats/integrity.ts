@@ -1,4 +1,4 @@
-/** What the sums of files must be, and the check while a file is read. */
+/** Whether a file is the right one: its sum, checked while it is read, and what is often sent in its place. */
 import { ConfigError, FormatError, describeValue } from "../errors.ts";
 import { runningSum } from "./sha256.ts";
 import type { RunningSum } from "./sha256.ts";
@@ -35,6 +35,26 @@ function readSum(operation: string, name: string, sum: unknown): string {
     `${operation}: the integrity of "${name}" must be 64 hexadecimal digits or "sha256-" with 44 characters of Base64, got ${describeValue(sum)}`,
     { name },
   );
+}
+
+/** How a pointer of Git LFS begins. */
+const POINTER = "version https://git-lfs";
+
+/**
+ * Throws a `FormatError` if a file begins like what is often sent or stored in place of the real one.
+ *
+ * @param bytes from its first on; fewer than 8 are not judged
+ */
+export function refuseStandIn(operation: string, place: string, bytes: Uint8Array<ArrayBufferLike>): void {
+  const head = String.fromCharCode(...bytes.subarray(0, 24)).toLowerCase();
+  // 8 bytes are what is read of a safetensors file first; no file of weights begins with these.
+  const what = POINTER.startsWith(head.slice(0, POINTER.length))
+    ? 'a pointer of Git LFS and not the file itself; fetch it with "git lfs pull"'
+    : /^\s*<(!doctyp|html)/.test(head)
+      ? "a web page and not the file; check the address it was downloaded from"
+      : undefined;
+  if (head.length >= 8 && what !== undefined)
+    throw new FormatError(`${operation}: ${place}: this is ${what}`, { place });
 }
 
 /** The check of one file: it is fed with the file's bytes from the first to the last. */

@@ -1,6 +1,7 @@
 /** Files behind addresses: on the Hugging Face hub, or anywhere else that sends files by name. */
 import { ConfigError, describeValue } from "../errors.ts";
 import { openCache } from "./download-cache.ts";
+import type { KeptFiles, WebFiles } from "./download-cache.ts";
 import type { FileSet } from "./file-set.ts";
 import { fileAddress, readAddress, shownAddress } from "./hub-address.ts";
 import { statusError } from "./http.ts";
@@ -13,18 +14,24 @@ import { UrlFile } from "./url-file.ts";
  *
  * @throws ConfigError for an address or an option that cannot be used
  */
-export async function openAddress(operation: string, address: string | URL, options: SourceOptions): Promise<FileSet> {
+export async function openAddress(
+  operation: string,
+  address: string | URL,
+  options: SourceOptions,
+): Promise<FileSet | KeptFiles> {
   const { folder, file } = readAddress(operation, address);
   const connection = connect(operation, options);
   const place = shownAddress(file === undefined ? folder : fileAddress(folder, file));
   const streaming = new Set<UrlFile>();
+  const missing = new Set<string>();
   let found = 0;
   let pages = 0;
-  const files: FileSet = {
+  const files: WebFiles = {
     get place() {
       return pages === 0 ? place : `${place} (where the server sends web pages)`;
     },
     file,
+    missing,
     list: async () => [], // the web has no listings
     find: async (name, { signal }) => {
       const url = fileAddress(folder, name);
@@ -36,8 +43,11 @@ export async function openAddress(operation: string, address: string | URL, opti
       }
       const { status, headers } = answer;
       const type = headers.get("content-type") ?? "";
-      if (status === 404 || status === 410) return undefined;
-      // Servers of single-page applications send their page for whatever they do not have.
+      if (status === 404 || status === 410) {
+        missing.add(name);
+        return undefined;
+      }
+      // Servers of single-page applications send their page for whatever they do not have; it may be one to log in, too.
       if (status < 300) {
         pages++;
         return undefined;

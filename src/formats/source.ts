@@ -1,9 +1,10 @@
 /** Where the files of a model come from: a folder, a single file, an address, files picked in a browser, or files in memory. */
 import { ConfigError, FileError, FormatError, describeValue, throwIfAborted } from "../errors.ts";
+import type { KeptFiles } from "./download-cache.ts";
 import type { FileAccess, FileSet } from "./file-set.ts";
 import { onlyWeights } from "./file-set.ts";
 import { fileSystem } from "./file-system.ts";
-import { SumCheck, readIntegrity } from "./integrity.ts";
+import { SumCheck, readIntegrity, refuseStandIn } from "./integrity.ts";
 import type { Sums } from "./integrity.ts";
 import { openBlob, openFileHandle, openFiles, openFolderHandle } from "./source-blob.ts";
 import { openFolder } from "./source-folder.ts";
@@ -15,7 +16,7 @@ import { openAddress } from "./source-url.ts";
  * or all of a folder); a file or folder handle of the File System API.
  */
 export type ModelInput =
-  string | URL | ReadonlyMap<string, Uint8Array> | Blob | readonly File[] | FileHandle | FolderHandle;
+  string | URL | ReadonlyMap<string, Uint8Array> | Blob | ArrayLike<File> | FileHandle | FolderHandle;
 
 /** The part of a `FileSystemFileHandle` that is used. */
 export interface FileHandle {
@@ -46,8 +47,8 @@ export interface SourceOptions {
   headers?: Headers | Readonly<Record<string, string>> | Iterable<readonly [string, string]> | undefined;
   /**
    * Keeps what is downloaded, whole files only: a folder, which is made if it does not exist; in browsers the name of a
-   * `Cache`. What is there is not asked for again, nor is what a successful load has found missing, so the address should
-   * name a revision that stays as it is. Only for addresses.
+   * `Cache`. What is there is not asked for again, nor is what the server did not have (404) when a load succeeded, so
+   * the address should name a revision that stays as it is. Only for addresses.
    */
   cache?: string | undefined;
   /**
@@ -102,14 +103,21 @@ export interface ModelSource {
   close(): Promise<void>;
 }
 
+/** What `openSource` gives. */
+export interface OpenedSource extends ModelSource {
+  /**
+   * To be called when what was read turned out to be no model: closes the source and removes from the cache what may be
+   * to blame, so that the next load asks the server again. That is what this source has downloaded, and what it has found
+   * that is small enough for an error message of a server. Without a cache it only closes.
+   */
+  forget(): Promise<void>;
+}
+
 /** Bytes of one step of reading: few enough to stop soon when aborted. */
 const STEP_BYTES = 2 ** 24;
 
 /** What `readWhole` takes of memory before it has seen a single byte: the size may be a lie. */
 const FIRST_BYTES = 2 ** 28;
-
-/** How a pointer of Git LFS begins. */
-const POINTER = "version https://git-lfs";
 
 /**
  * Opens what a model is loaded from.
@@ -122,7 +130,7 @@ export async function openSource(
   operation: string,
   input: ModelInput,
   options: SourceOptions = {},
-): Promise<ModelSource> {
+): Promise<OpenedSource> {
   throwIfAborted(options.signal, operation);
   const files = await findFiles(operation, input, options);
   return new OpenSource(operation, files, readIntegrity(operation, options.integrity, files.file), options.signal);
@@ -143,7 +151,7 @@ export async function readWhole(file: ModelFile, options?: ReadOptions): Promise
   return bytes;
 }
 
-async function findFiles(operation: string, input: ModelInput, options: SourceOptions): Promise<FileSet> {
+async function findFiles(operation: string, input: ModelInput, options: SourceOptions): Promise<FileSet | KeptFiles> {
   if (input instanceof URL ? !/^file:$/.test(input.protocol) : typeof input === "string" && /^https?:/i.test(input))
     return openAddress(operation, input as string | URL, options);
   for (const name of ["fetch", "headers", "cache"] as const) {
@@ -156,8 +164,8 @@ async function findFiles(operation: string, input: ModelInput, options: SourceOp
     return openFolder(operation, await pathOf(operation, input));
   if (typeof input === "string") return openFolder(operation, input);
   if (typeof Blob === "function" && input instanceof Blob) return openBlob(operation, input);
-  if (Array.isArray(input)) return openFiles(operation, input);
-  if (typeof input === "object" && input !== null) {
+  if (typeof input === "object" && input !== null && !ArrayBuffer.isView(input)) {
+    if ("length" in input) return openFiles(operation, Array.from(input));
     if ("getFile" in input) return openFileHandle(operation, input);
     if ("getFileHandle" in input) return openFolderHandle(operation, input);
     if ("get" in input && "keys" in input) return openMap(operation, input as ReadonlyMap<string, Uint8Array>);
@@ -204,15 +212,15 @@ function openMap(operation: string, files: ReadonlyMap<string, Uint8Array>): Fil
 }
 
 /** What all kinds of places share, around one of them: names, signals, sums. */
-class OpenSource implements ModelSource {
+class OpenSource implements OpenedSource {
   readonly #operation: string;
-  readonly #files: FileSet;
+  readonly #files: FileSet | KeptFiles;
   readonly #sums: Sums;
   readonly #signal: AbortSignal | undefined;
   readonly #opened = new Map<string, Promise<OpenFile | undefined>>();
   #closed = false;
 
-  constructor(operation: string, files: FileSet, sums: Sums, signal: AbortSignal | undefined) {
+  constructor(operation: string, files: FileSet | KeptFiles, sums: Sums, signal: AbortSignal | undefined) {
     this.#operation = operation;
     this.#files = files;
     this.#sums = sums;
@@ -270,6 +278,11 @@ class OpenSource implements ModelSource {
     await this.#files.close?.();
   }
 
+  async forget(): Promise<void> {
+    await this.close();
+    if ("forget" in this.#files) await this.#files.forget();
+  }
+
   #checkOpen(): void {
     if (this.#closed) throw new FileError(`${this.#operation}: ${this.place} was closed`, { place: this.place });
   }
@@ -316,7 +329,7 @@ class OpenFile implements ModelFile {
       // Without a gap, so that what is used is what the sum was made of.
       await this.#checkUpTo(begin, options);
       await this.#fill(begin, into, options);
-      if (begin === 0) this.#refuseStandIn(into);
+      if (begin === 0) refuseStandIn(this.#operation, place, into);
     });
   }
 
@@ -368,20 +381,5 @@ class OpenFile implements ModelFile {
 
   #compare(): void {
     if (this.#check?.good === false) throw this.#check.error(this.#operation, this.#access.place);
-  }
-
-  /** Throws if the file begins like what is often sent or stored in place of the real one. */
-  #refuseStandIn(bytes: Uint8Array<ArrayBufferLike>): void {
-    const head = String.fromCharCode(...bytes.subarray(0, 24)).toLowerCase();
-    // 8 bytes are what is read of a safetensors file first; no file of weights begins with these.
-    const what = POINTER.startsWith(head.slice(0, POINTER.length))
-      ? 'a pointer of Git LFS and not the file itself; fetch it with "git lfs pull"'
-      : /^\s*<(!doctyp|html)/.test(head)
-        ? "a web page and not the file; check the address it was downloaded from"
-        : undefined;
-    if (head.length >= 8 && what !== undefined)
-      throw new FormatError(`${this.#operation}: ${this.#access.place}: this is ${what}`, {
-        place: this.#access.place,
-      });
   }
 }

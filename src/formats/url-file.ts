@@ -16,6 +16,9 @@ const RETRIES = 3;
 /** The longest answer of unknown length that is taken into memory. */
 const UNSIZED_LIMIT = 2 ** 28;
 
+/** What tells the versions of a file apart, the surest first. Pages of other sites always see the second. */
+const VERSION_HEADERS = ["etag", "last-modified"];
+
 /** Milliseconds until a broken transfer is taken up again; each further attempt waits four times as long. */
 const FIRST_WAIT = 100;
 
@@ -26,7 +29,7 @@ export class UrlFile implements FileAccess {
   readonly #url: URL;
   readonly #streaming: Set<UrlFile>;
   #size = 0;
-  #etag: string | null = null;
+  #version: Headers = new Headers();
   #hasRanges = false;
   /** The whole content, of a file whose length the server did not say. */
   #whole: Uint8Array | undefined;
@@ -60,16 +63,16 @@ export class UrlFile implements FileAccess {
       let response = await this.#request(0);
       // 416 is what servers say of an empty file; "/*" that they do not know the length.
       if (response.status === 416 || /\/\*/.test(response.headers.get("content-range") ?? "")) {
-        this.#stop();
+        this.#drop(response);
         response = await this.#request(undefined);
       }
       const isPage = /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
       if (isPage || (response.status !== 200 && response.status !== 206)) {
-        this.#stop();
+        this.#drop(response);
         return response;
       }
       this.#hasRanges = response.status === 206;
-      this.#etag = response.headers.get("etag");
+      this.#version = response.headers;
       this.#start(response, 0);
       const size = this.#sizeOf(response, 0);
       if (size === undefined) this.#whole = await this.#collect();
@@ -96,7 +99,7 @@ export class UrlFile implements FileAccess {
         });
       } catch (cause) {
         const broken = cause instanceof FileError && cause.details.broken === true;
-        if (!broken || failures === RETRIES || !this.#hasRanges) throw cause;
+        if (!broken || failures === RETRIES || !this.#canResume) throw cause;
       }
     }
   }
@@ -137,6 +140,25 @@ export class UrlFile implements FileAccess {
     this.#rest = new Uint8Array(0);
   }
 
+  /** Ends an answer that nobody reads, also one of a fetch that does not listen to its signal. */
+  #drop(response: Response): void {
+    this.#stop();
+    response.body?.cancel().catch(() => undefined);
+  }
+
+  /** Whether a broken transfer can go on: without a mark of the version it might go on in another one. */
+  get #canResume(): boolean {
+    return this.#hasRanges && VERSION_HEADERS.some((name) => this.#version.has(name));
+  }
+
+  /** Whether an answer is of the version that was opened, as far as the server tells. */
+  #isSame(response: Response, position: number): boolean {
+    if ((this.#sizeOf(response, position) ?? this.#size) !== this.#size) return false;
+    const known = VERSION_HEADERS.filter((name) => this.#version.has(name));
+    const name = known.find((each) => response.headers.has(each));
+    return name === undefined ? known.length === 0 : response.headers.get(name) === this.#version.get(name);
+  }
+
   /** Makes `response`, which begins at a byte of the file, the answer that is read. */
   #start(response: Response, position: number): void {
     this.#reader = (response.body ?? new Blob().stream()).getReader();
@@ -155,16 +177,14 @@ export class UrlFile implements FileAccess {
     if (this.#reader === undefined || gap < 0 || (gap > SKIP_BYTES && this.#hasRanges)) {
       this.#stop();
       const response = await this.#request(this.#hasRanges ? begin : undefined);
-      if (response.status !== 200 && response.status !== 206)
+      if (response.status !== 200 && response.status !== 206) {
+        this.#drop(response);
         throw statusError(this.#connection.operation, this.place, response);
+      }
       const position = response.status === 206 ? begin : 0;
-      const etag = response.headers.get("etag");
-      if (
-        (this.#sizeOf(response, position) ?? this.#size) !== this.#size ||
-        (etag ?? this.#etag) !== (this.#etag ?? etag)
-      )
-        throw this.#error("the file was changed on the server while it was read; try again");
       this.#start(response, position);
+      if (!this.#isSame(response, position))
+        throw this.#error("the file was changed on the server while it was read; try again");
     }
     while (this.#position < begin) await this.#take(begin - this.#position);
   }
@@ -229,13 +249,14 @@ export class UrlFile implements FileAccess {
     return size;
   }
 
-  #wait(milliseconds: number): Promise<void> {
-    return guarded(
-      this.#connection.operation,
-      this.place,
-      this.#control.signal,
-      () => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-    );
+  async #wait(milliseconds: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const step = (): Promise<void> => new Promise((resolve) => (timer = setTimeout(resolve, milliseconds)));
+    try {
+      await guarded(this.#connection.operation, this.place, this.#control.signal, step);
+    } finally {
+      clearTimeout(timer); // else an abort leaves it, and a process waits for it before it ends
+    }
   }
 
   #error(what: string, details: Record<string, unknown> = {}): FileError {

@@ -55,7 +55,7 @@ export interface CacheOptions {
 }
 
 /** Tokens that the first tables of rotary angles reach: a context of 131,072 would take tens of megabytes that few texts need. */
-const FIRST_POSITIONS = 1024;
+export const FIRST_POSITIONS = 1024;
 
 /**
  * A decoder-only transformer.

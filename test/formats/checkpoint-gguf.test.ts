@@ -81,6 +81,14 @@ describe("openGGUF", () => {
     const checkpoint = await openGGUF((await opened(file(metadata))).file);
     expect(await checkpoint.generationDefaults()).toEqual({ bosId: 1, eosIds: [2, 5] });
     expect(await (await openGGUF((await opened(file())).file)).generationDefaults()).toEqual({});
+    const below = { bos: -1, eos: 0, eot: -1, eom: 10, padding: -1 };
+    const none = Object.fromEntries(
+      Object.entries(below).map(([name, value]) => [
+        `tokenizer.ggml.${name}_token_id`,
+        { type: "float32" as const, value },
+      ]),
+    );
+    expect(await (await openGGUF((await opened(file(none))).file)).generationDefaults()).toEqual({ eosIds: [0] });
   });
 
   it("may have no tokenizer, or one that heed does not know", async () => {

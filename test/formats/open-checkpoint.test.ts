@@ -112,6 +112,43 @@ describe("a file", () => {
     const opening = open(name, new Map([[name, nothing]]));
     await expect(opening).rejects.toThrow(kind);
     await expect(opening).rejects.toThrow(message);
-    await expect(open(name, new Map())).rejects.toThrow(FileError);
+    await expect(open(name, new Map())).rejects.toThrow(/-of-/.test(name) ? ConfigError : FileError);
+  });
+
+  it("with an index in capitals is an index", async () => {
+    const index = new TextEncoder().encode('{"weight_map":{"x":"gone.safetensors"}}');
+    const opening = open("m.safetensors.index.JSON", new Map([...folder, ["m.safetensors.index.JSON", index]]));
+    await expect(opening).rejects.toThrow("1 of the 1 files that m.safetensors.index.JSON names are missing");
+  });
+});
+
+describe("an address", () => {
+  /** The names of files in the order in which they are opened, which downloads them where there is a cache. */
+  async function openedNames(file: string | undefined, files: ReadonlyMap<string, Uint8Array>): Promise<string[]> {
+    const names: string[] = [];
+    const source = await pointingTo(file ?? "", files, "https://x.org/m");
+    const open = (name: string): ReturnType<ModelSource["open"]> => {
+      names.push(name);
+      return source.open(name);
+    };
+    await openCheckpoint("test", { ...source, file, list: async () => [], open }).catch((error: unknown) => {
+      if (!(error instanceof FormatError || error instanceof ConfigError)) throw error;
+    });
+    return names;
+  }
+
+  it.each([undefined, "model.safetensors"])(
+    "opens the weights last, and those of an unknown family never: %s",
+    async (file) => {
+      const names = await openedNames(file, folder);
+      expect(names.slice(0, 2)).toEqual(["config.json", "generation_config.json"]);
+      expect(names.at(-1)).toBe("model.safetensors");
+      const bert = new Map([...folder, ["config.json", new TextEncoder().encode('{"model_type":"bert"}')]]);
+      expect(await openedNames(file, bert)).toEqual(["config.json"]);
+    },
+  );
+
+  it("of one part of a model is refused by its name", async () => {
+    expect(await openedNames("m-00001-of-00002.safetensors", folder)).toEqual([]);
   });
 });

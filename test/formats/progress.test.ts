@@ -50,6 +50,15 @@ it("grows with every report and ends at the total, whatever is read in which ord
   );
 });
 
+it("reports downloads before it is known what will be read", () => {
+  const reports: LoadProgress[] = [];
+  const counter = new LoadCounter((report) => reports.push(report));
+  counter.download(7, "a");
+  expect(reports).toEqual([
+    { loadedBytes: 0, totalBytes: 0, loadedTensors: 0, totalTensors: 0, downloadedBytes: 7, file: "a" },
+  ]);
+});
+
 it("counts a tensor when its last byte is there", async () => {
   const reports: LoadProgress[] = [];
   const counter = new LoadCounter((report) => reports.push(report));

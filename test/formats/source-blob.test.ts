@@ -63,3 +63,10 @@ it("picked files keep the path below the folder that was picked", async () => {
   expect(await source.list()).toEqual(["sub/x", "y"]);
   await expect(openSource("test", [file, file])).rejects.toThrow(ConfigError);
 });
+
+it("the list of a file input, which is no array; numbers are no files", async () => {
+  const list = { length: 2, 0: new File([text("{}")], "config.json"), 1: new File([text("x")], "model.safetensors") };
+  expect(await (await openSource("test", list)).list()).toEqual(["config.json", "model.safetensors"]);
+  const bytes = new Uint8Array(3) as unknown as ModelInput;
+  await expect(openSource("test", bytes)).rejects.toThrow("the source must be a path");
+});

@@ -1,6 +1,6 @@
 /** Files behind addresses: what is asked of servers, and what is said when they do not do it. */
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { AbortError, ConfigError, FileError } from "../../src/errors.ts";
 import { openSource, readWhole } from "../../src/formats/source.ts";
 import type { ModelFile, SourceOptions } from "../../src/formats/source.ts";
@@ -194,6 +194,48 @@ describe("answers that are not the file", () => {
     }
   });
 
+  it.each<[string, string | undefined, string | undefined, string]>([
+    ["the same date", "Mon", "Mon", ""],
+    ["another date", "Mon", "Tue", "the file was changed on the server"],
+    ["no date any more", "Mon", undefined, "the file was changed on the server"],
+    ["never a date", undefined, undefined, "the connection failed"],
+  ])("without ETag a broken transfer goes on only with the same date: %s", async (_, first, later, message) => {
+    server.files.set("/m/x.bin", { bytes, cutAfter: 1_200_000 });
+    const withDate = async (url: string, init: RequestInit): Promise<Response> => {
+      const { body, status, headers: sent } = await fetch(url, init);
+      const headers = new Headers(sent);
+      headers.delete("ETag");
+      const date = server.requests.length === 1 ? first : later;
+      if (date !== undefined) headers.set("Last-Modified", date);
+      return new Response(body, { status, headers });
+    };
+    const reading = readAll("x.bin", { fetch: withDate });
+    if (message === "") expect(Buffer.compare(await reading, bytes)).toBe(0);
+    else await expect(reading).rejects.toThrow(message);
+    expect(server.requests.length > 1).toBe(first !== undefined);
+  });
+
+  it("are closed, also if fetch does not listen to its signal", async () => {
+    let canceled = 0;
+    const answer = (status: number, headers: Record<string, string> = {}) => {
+      const body = new ReadableStream({ cancel: () => void canceled++ });
+      return new Response(body, { status, headers });
+    };
+    const source = async (...answers: Response[]) =>
+      openSource("test", "http://a.example/", { fetch: async () => answers.shift() ?? new Response(null) });
+    expect(await (await source(answer(200, { "Content-Type": "text/html" }))).open("x")).toBeUndefined();
+    expect(canceled).toBe(1);
+    await (await source(answer(416))).open("x");
+    expect(canceled).toBe(2);
+    const part = (etag: string) => answer(206, { "Content-Range": "bytes 0-9999999/10000000", ETag: etag });
+    for (const second of [answer(503), part('"2"'), part('"1"')]) {
+      canceled = 0;
+      const file = await (await source(part('"1"'), second)).open("x");
+      await expect(file?.read(5_000_000, new Uint8Array(1))).rejects.toThrow(FileError);
+      expect(canceled).toBe(2);
+    }
+  });
+
   it("a server that sends another range is refused", async () => {
     server.files.set("/m/x.bin", { bytes, headers: { "Content-Range": `bytes 7-2999999/3000000` } });
     await expect(readAll()).rejects.toThrow("the server sent the bytes from 7 on, not those from 0 on");
@@ -258,6 +300,25 @@ describe("the signal", () => {
       expect(performance.now() - begin).toBeLessThan(2000);
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(server.open).toBe(0);
+    }
+  });
+
+  it("leaves no timer of a transfer that was to be taken up again", async () => {
+    server.files.set("/m/x.bin", { bytes, cutAfter: 1_200_000 });
+    const control = new AbortController();
+    const made = vi.spyOn(globalThis, "setTimeout");
+    const cleared = vi.spyOn(globalThis, "clearTimeout");
+    try {
+      const reading = readAll("x.bin", { signal: control.signal });
+      const waits = (): number => made.mock.calls.findIndex(([, milliseconds]) => milliseconds === 100);
+      setImmediate(function look() {
+        if (waits() < 0) setImmediate(look);
+        else control.abort();
+      });
+      await expect(reading).rejects.toThrow(AbortError);
+      expect(cleared).toHaveBeenCalledWith(made.mock.results[waits()].value);
+    } finally {
+      vi.restoreAllMocks();
     }
   });
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../src/errors.ts";
 import type { WritableTensor } from "../../src/formats/safetensors-writer.ts";
-import { WEIGHT_TYPES, heldBytes, parameterShapes, planWeights } from "../../src/formats/weights.ts";
+import { WEIGHT_TYPES, heldBytes, parameterShapes, planBytes, planWeights } from "../../src/formats/weights.ts";
 import type { PlannedWeight, WeightOptions } from "../../src/formats/weights.ts";
 import { presets } from "../../src/model/config.ts";
 import { Transformer } from "../../src/model/transformer.ts";
@@ -168,6 +168,18 @@ describe("how weights are held", () => {
       bytes.push(heldBytes(weight as PlannedWeight) / (96 * 64));
     }
     expect(bytes).toEqual([4, 2, 34 / 32, 18 / 32]);
+  });
+
+  it("of a tied head that is written twice are held once", async () => {
+    const once = planWeights(await openFiles(folderOf(model)));
+    const twice = planWeights(
+      await openFiles(
+        folderOf(model, "F32", (all) => all.set("lm_head.weight", all.get("wte.weight") as WritableTensor)),
+      ),
+    );
+    expect(twice.length).toBe(once.length + 1);
+    expect(planBytes(twice)).toBe(planBytes(once));
+    expect(planBytes(once)).toBe(4 * [...model.parameters().values()].reduce((sum, { size }) => sum + size, 0));
   });
 
   it("refuses a type that nobody reads", async () => {
