@@ -20,7 +20,7 @@ import { linear } from "../ops/matmul.ts";
 import { tanh } from "../ops/pointwise.ts";
 import { rotaryTable } from "../ops/rotary.ts";
 import type { RotaryTable } from "../ops/rotary.ts";
-import { untrack } from "../tensor/scope.ts";
+import { allocate, scope, untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { TransformerBlock, initStd, makeNorm } from "./block.ts";
 import { checkFlag, checkPositions, resolveConfig } from "./config.ts";
@@ -53,6 +53,9 @@ export interface CacheOptions {
   /** Sequences side by side. Default 1. */
   batch?: number;
 }
+
+/** From so many tokens on, memory matters more than the time of a scope. */
+const LONG_PROMPT = 8;
 
 /** Tokens that the first tables of rotary angles reach: a context of 131,072 would take tens of megabytes that few texts need. */
 export const FIRST_POSITIONS = 1024;
@@ -215,15 +218,18 @@ export class Transformer extends Module {
     const scaled = embeddingScale === 1 ? embedded : mul(embedded, embeddingScale);
     let x = this.#dropout.forward(this.#addPositions(scaled, past), options); // [batch, seq, dModel]
     observe?.("embedded", x);
+    const isLong = kvCache !== undefined && observe === undefined && seq >= LONG_PROMPT;
+    let free = isLong ? allocate(x.size) : null;
     this.blocks.forEach((block, layer) => {
-      const under = observeUnder(observe, `blocks.${layer}`);
-      x = block.forward(x, {
+      const context = {
         dropoutRandom: options.dropoutRandom,
-        observe: under,
+        observe: observeUnder(observe, `blocks.${layer}`),
         layer,
         kvCache,
         ...this.#layerContext(layer, past + seq),
-      });
+      };
+      if (free === null) x = block.forward(x, context);
+      else [x, free] = inPlace(free, x, () => block.forward(x, context));
       observe?.(`blocks.${layer}`, x);
     });
     kvCache?.advance(seq);
@@ -295,6 +301,15 @@ declare global {
 export interface Transformer {
   /** The same as `dispose()`. */
   [Symbol.dispose](): void;
+}
+
+/**
+ * Runs a block in a scope of its own and puts its result into `free`; gives back the array of x, which is free then. A prompt
+ * so needs the memory of one block and not of all.
+ */
+function inPlace(free: Float32Array, x: Tensor, run: () => Tensor): [Tensor, Float32Array] {
+  scope(() => free.set(run().data));
+  return [new Tensor(free, x.shape), x.data];
 }
 
 function checkForwardOptions(options: ForwardOptions): void {

@@ -1,7 +1,7 @@
 /** Where the numbers of a model lie: in the memory of the backend that works on them, shared between threads or not. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { backend, backendMemory } from "../../src/backend/current.ts";
-import type { LinearMemory } from "../../src/backend/wasm/memory.ts";
+import { LinearMemory } from "../../src/backend/wasm/memory.ts";
 import { DisposedError } from "../../src/errors.ts";
 import { Transformer } from "../../src/model/transformer.ts";
 import { assignParameters } from "../../src/nn/init.ts";
@@ -171,3 +171,27 @@ describe.each(["shared", "unshared"] as const)("in %s memory", (kind) => {
 function expectDisposed(model: Transformer): void {
   expect(() => model.forward(TOKENS)).toThrow(DisposedError);
 }
+
+describe("a long prompt", () => {
+  it("needs the memory of one block, however many there are, and gives the same bits", () => {
+    backend.use("wasm", { threads: 1, relaxed: false });
+    const tokens = Array.from({ length: 150 }, (_, i) => i % 50);
+    const peakOf = (nLayers: number): number => {
+      const model = new Transformer({ ...CONFIG, nLayers }, { seed: 3 });
+      const lend = vi.spyOn(memory(), "lend");
+      let most = 0;
+      lend.mockImplementation((size) => {
+        const array = LinearMemory.prototype.lend.call(memory(), size);
+        most = Math.max(most, memory().mark());
+        return array;
+      });
+      const before = memory().mark();
+      const cached = scope(() => [...model.forward(tokens, { kvCache: model.newCache() }).data]);
+      lend.mockRestore();
+      expect(cached).toEqual(scope(() => [...model.forward(tokens).data]));
+      model.dispose();
+      return most - before;
+    };
+    expect(peakOf(8)).toBeLessThan(1.1 * peakOf(2));
+  });
+});
