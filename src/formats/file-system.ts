@@ -94,3 +94,9 @@ export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : undefined;
 }
+
+/** For `catch`: a missing file counts as undefined, every other failure stays one. */
+export function ignoreMissing(cause: unknown): undefined {
+  if (errorCode(cause) !== "ENOENT") throw cause;
+  return undefined;
+}

@@ -1,6 +1,6 @@
 /** Writing a file, or a set of files into a folder, so that either all is there at the end or everything is as before. */
 import { FileError, throwIfAborted } from "../errors.ts";
-import { checkPath, errorCode, fileError, fileSystem } from "./file-system.ts";
+import { checkPath, errorCode, fileError, fileSystem, ignoreMissing } from "./file-system.ts";
 import type { FileSystem } from "./file-system.ts";
 import { partsOf } from "./parts.ts";
 import type { FileContent } from "./parts.ts";
@@ -231,9 +231,3 @@ async function writeContent(
 }
 
 function ignore(): void {}
-
-/** For `catch`: a missing file counts as undefined, every other failure stays one. */
-function ignoreMissing(cause: unknown): undefined {
-  if (errorCode(cause) !== "ENOENT") throw cause;
-  return undefined;
-}

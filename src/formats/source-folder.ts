@@ -1,7 +1,7 @@
 /** Files of the runtime's file system. */
 import { FileError } from "../errors.ts";
 import type { FileAccess, FileSet } from "./file-set.ts";
-import { checkPath, errorCode, fileError, fileSystem } from "./file-system.ts";
+import { checkPath, fileError, fileSystem, ignoreMissing } from "./file-system.ts";
 import type { FileSystem } from "./file-system.ts";
 
 /** An open file. */
@@ -63,10 +63,4 @@ async function attempt<T>(operation: string, path: string, step: () => Promise<T
   } catch (cause) {
     throw fileError(operation, path, cause);
   }
-}
-
-/** For `catch`: a missing file counts as undefined, every other failure stays one. */
-function ignoreMissing(cause: unknown): undefined {
-  if (errorCode(cause) !== "ENOENT") throw cause;
-  return undefined;
 }

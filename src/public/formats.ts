@@ -20,6 +20,9 @@ export type { TensorBytes, WritableTensor } from "../formats/safetensors-writer.
 export type { NamedArray, ReadSafetensorsOptions, SafetensorsTensor } from "../formats/safetensors.ts";
 export type { DType } from "../formats/safetensors-header.ts";
 export { GGML_TYPES, readGGUFHeader } from "../formats/gguf-header.ts";
+export { writeGGUF } from "../formats/gguf-writer.ts";
+export type { GGUFEntry, GGUFTensor } from "../formats/gguf-writer.ts";
+export type { GGUFField } from "../formats/gguf-config.ts";
 export type { GGMLType, GGUFArray, GGUFHeader, GGUFTensorInfo, GGUFValue } from "../formats/gguf-header.ts";
 export { fromHuggingFace, toHuggingFace } from "../formats/names.ts";
 export { modelTypeOf } from "../formats/config-json.ts";
