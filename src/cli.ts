@@ -8,8 +8,8 @@ const controller = new AbortController();
 process.once("SIGINT", () => controller.abort());
 // A reader that has seen enough, as in `heed generate ... | head -1`, is no error.
 stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code !== "EPIPE") stderr.write(`heed: the output cannot be written: ${error.message}\n`);
+  process.exit(error.code === "EPIPE" ? 0 : 1);
 });
 
 void run(process.argv.slice(2), { stdout, stderr, stdin, environment: env, signal: controller.signal }).then((code) => {

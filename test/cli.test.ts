@@ -80,6 +80,7 @@ describe("mistakes on the command line", () => {
     [["generate", "m", "p", "--seed", "--echo"], "generate: --seed needs a value"],
     [["generate", "m", "p", "--seed", "1.5"], 'generate: --seed must be a whole number, got "1.5"'],
     [["generate", "m", "p", "--top-p", ""], 'generate: --top-p must be a number, got ""'],
+    [["generate", "m", "p", "--top", "0"], "generate: --top must be from 1 to 512, got 0"],
     [["generate", "m", "p", "--echo=3"], "generate: --echo takes no value"],
     [["generate", "m", "p", "--strategy", "sampel"], "(did you mean sample?)"],
     [

@@ -83,7 +83,7 @@ describe("train", () => {
     expect(weights(parts).equals(weights(whole))).toBe(true);
     expect(existsSync(join(parts, "training.safetensors"))).toBe(false);
     const again = await trainOn(["--resume", parts]);
-    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("there is no training.safetensors")]);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("has no training to go on with")]);
   });
 
   it("refuses to go on with other texts", async () => {
@@ -172,6 +172,9 @@ describe("train", () => {
     expect((await trainOn(["--out", place("folder.gguf")])).stderr).toContain("is a folder");
     const missing = await runHeed(["train", place("nowhere.txt"), "--out", place("x")]);
     expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("nowhere.txt: there is no such file")]);
+    writeFileSync(place("zeros.txt"), "a\0b");
+    const zeros = await runHeed(["train", place("zeros.txt"), "--out", place("x")]);
+    expect([zeros.code, zeros.stderr]).toEqual([2, expect.stringContaining("is no text: it holds zero characters")]);
     const short = place("short.txt");
     writeFileSync(short, "Too short.");
     const { code, stderr } = await runHeed(["train", short, "--out", place("x")]);

@@ -15,6 +15,12 @@ import { UsageError, flagOf } from "./options.ts";
 import type { GroupValues, Option, OptionGroups } from "./options.ts";
 import { type Streams, formatCount, paint, printable } from "./terminal.ts";
 
+/** The most alternatives of a token that --top shows. */
+const MAX_TOP = 512;
+
+/** Characters of a prompt from standard input, which may never end. */
+const MAX_PROMPT = 2 ** 24;
+
 /** Options of `generate` by name. One of the library's that has no row does not compile. */
 type Rows<Names extends PropertyKey> = { readonly [Name in Names]: Option };
 type Common = Exclude<
@@ -98,7 +104,10 @@ export const generateCommand: Command = {
   usage: "generate MODEL [PROMPT] [options]",
   positionals: [
     MODEL_HELP,
-    ["PROMPT", "the text to continue; without it, or as -, it is read from standard input, less a new line at its end"],
+    [
+      "PROMPT",
+      "the text to continue; without it, or as -, it is read from standard input, less a new line at its end; on a terminal the model then begins by itself",
+    ],
   ],
   examples: [
     ['generate ./my-model "The sea"', "the likeliest continuation"],
@@ -119,6 +128,8 @@ async function runGenerate(positionals: readonly string[], values: GenerateValue
   if (values.chat === true && given === undefined && streams.stdin.isTTY === true)
     throw new UsageError("generate: --chat needs a message; put it behind the model, in quotes");
   if (values.system !== undefined && values.chat !== true) throw new UsageError("generate: --system needs --chat");
+  if (values.top !== undefined && (values.top < 1 || values.top > MAX_TOP))
+    throw new UsageError(`generate: --top must be from 1 to ${MAX_TOP}, got ${values.top}`);
   const [first, second] = ["top", "json", "echo"].filter((name) => name in values);
   if (second !== undefined) throw new UsageError(`generate: --${first} and --${second} exclude each other`);
   const options = generateOptions(values, streams.signal);
@@ -199,8 +210,11 @@ async function readPrompt(given: string | undefined, { stdin, signal }: Streams)
   const read = async (): Promise<string> => {
     const decoder = new TextDecoder();
     let text = "";
-    for await (const chunk of stdin)
+    for await (const chunk of stdin) {
       text += typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
+      if (text.length > MAX_PROMPT)
+        throw new UsageError(`generate: standard input has more than ${MAX_PROMPT} characters, which no model reads`);
+    }
     return (text + decoder.decode()).replace(/\r?\n$/, ""); // which echo and editors put there
   };
   const stopped = new Promise<never>((_, reject) => {

@@ -2,7 +2,7 @@
 import { access, constants, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { backend } from "../backend/current.ts";
-import { AbortError, ConfigError } from "../errors.ts";
+import { AbortError, ConfigError, FileError } from "../errors.ts";
 import { fileError } from "../formats/file-system.ts";
 import { saveModel } from "../formats/save.ts";
 import { generate } from "../generation/generate.ts";
@@ -233,7 +233,9 @@ async function prepare(files: readonly string[], values: TrainValues, streams: S
 
 async function readText(file: string, signal: AbortSignal | undefined): Promise<string> {
   try {
-    return await readFile(file, { encoding: "utf8", signal });
+    const text = await readFile(file, { encoding: "utf8", signal });
+    if (text.includes("\0")) throw new UsageError(`train: ${file} is no text: it holds zero characters`);
+    return text;
   } catch (cause) {
     if (signal?.aborted === true) throw new AbortError("train", signal.reason);
     throw fileError("train", file, cause);
@@ -282,7 +284,13 @@ function newSettings(values: TrainValues): TrainOptions {
 
 /** A checkpoint, if it belongs to these texts. */
 async function readState(folder: string, tokens: number): Promise<TrainingState> {
-  const state = await loadCheckpoint(folder);
+  const state = await loadCheckpoint(folder).catch((cause: unknown) => {
+    if (!(cause instanceof FileError)) throw cause;
+    throw new ConfigError(
+      `train: ${folder} has no training to go on with: it has ended, or was never there; --model ${folder} trains its model further`,
+      { folder },
+    );
+  });
   const { trainTokens } = state.settings;
   if (tokens === trainTokens) return state;
   throw new ConfigError(
