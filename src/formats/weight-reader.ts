@@ -154,7 +154,8 @@ async function readRows(tensor: CheckpointTensor, targets: readonly Target[], re
     for (const target of targets) {
       const keeps = target.dtype === dtype && target.weight.place.rule.added === undefined;
       for (const run of target.weight.place.runs) {
-        const [from, to] = [Math.max(run.theirs, start), Math.min(run.theirs + run.count, end)];
+        const from = Math.max(run.theirs, start);
+        const to = Math.min(run.theirs + run.count, end);
         if (from >= to) continue;
         const ours = run.ours + from - run.theirs;
         if (keeps || floats === undefined)
