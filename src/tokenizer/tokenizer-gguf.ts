@@ -14,13 +14,11 @@ import type { ChatTemplate, TokenizerRoles } from "./tokenizer.ts";
 
 type Metadata = ReadonlyMap<string, unknown>;
 
-const KEY = "tokenizer.ggml.";
+/** What the names of a tokenizer's metadata begin with. */
+export const TOKENIZER_KEY = "tokenizer.ggml.";
 
-/** What "token_type" says of a token; 1 is a normal one, 5 an unused one, 6 a byte. */
-const NORMAL = 1;
-const UNKNOWN = 2;
-const CONTROL = 3;
-const USER_DEFINED = 4;
+/** What "token_type" says of a token. */
+export const TOKEN_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /** Longest spelling of a token that is looked for in texts. */
 const MAX_LENGTH = 4096;
@@ -47,15 +45,20 @@ interface GGUFVocabulary {
  * @throws TokenizerError for a kind of tokenizer or a split that heed does not know; the message names it
  */
 export function tokenizerFromGGUF(metadata: ReadonlyMap<string, unknown>): BPETokenizer {
-  const model = metadata.get(`${KEY}model`);
+  const model = metadata.get(`${TOKENIZER_KEY}model`);
   if (model === "gpt2") return byteLevel(metadata);
   if (model === "llama") return sentencePiece(metadata);
-  const message = `tokenizerFromGGUF: ${KEY}model ${describeValue(model)} is not supported; supported: gpt2, llama`;
+  const message = `tokenizerFromGGUF: ${TOKENIZER_KEY}model ${describeValue(model)} is not supported; supported: gpt2, llama`;
   throw new TokenizerError(message, { model });
 }
 
 function byteLevel(metadata: Metadata): BPETokenizer {
-  const { patterns, normalizer, ignoreMerges, addBos = false } = findSplit(metadata.get(`${KEY}pre`) ?? "default");
+  const {
+    patterns,
+    normalizer,
+    ignoreMerges,
+    addBos = false,
+  } = findSplit(metadata.get(`${TOKENIZER_KEY}pre`) ?? "default");
   const { vocab, addedTokens, roles } = readVocabulary(metadata, addBos, {});
   return new BPETokenizer({
     vocab,
@@ -89,7 +92,7 @@ function readVocabulary(metadata: Metadata, addBos: boolean, defaults: Record<st
     vocab.set(token, id);
   }
   const idOf = (name: string): number | undefined => {
-    const id = metadata.get(`${KEY}${name}_token_id`);
+    const id = metadata.get(`${TOKENIZER_KEY}${name}_token_id`);
     // llama.cpp's own files have 2^32 - 1 for "none".
     return Number.isInteger(id) && tokens[id as number] !== undefined ? (id as number) : defaults[name];
   };
@@ -134,9 +137,10 @@ function readAddedTokens(
   const types = readNumbers(metadata, "token_type", tokens.length);
   const added: AddedToken[] = [];
   for (const [id, content] of tokens.entries()) {
-    const type = types?.[id] ?? NORMAL;
-    const special = type === CONTROL || type === UNKNOWN || (type === NORMAL && control.has(id));
-    if (!special && type !== USER_DEFINED) continue;
+    const type = types?.[id] ?? TOKEN_TYPE.normal;
+    const special =
+      type === TOKEN_TYPE.control || type === TOKEN_TYPE.unknown || (type === TOKEN_TYPE.normal && control.has(id));
+    if (!special && type !== TOKEN_TYPE.userDefined) continue;
     if (content.length > MAX_LENGTH) {
       throw malformed(`tokens[${id}]`, `at most ${MAX_LENGTH} characters, since it is matched in texts`, content);
     }
@@ -146,14 +150,14 @@ function readAddedTokens(
 }
 
 function readTexts(metadata: Metadata, name: string): readonly string[] {
-  const value = metadata.get(KEY + name);
+  const value = metadata.get(TOKENIZER_KEY + name);
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value as readonly string[];
   throw malformed(name, "an array of strings", value);
 }
 
 /** An array of at least `count` numbers, or undefined if there is none. */
 function readNumbers(metadata: Metadata, name: string, count: number): ArrayLike<number> | undefined {
-  const value = metadata.get(KEY + name);
+  const value = metadata.get(TOKENIZER_KEY + name);
   if (value === undefined) return undefined;
   const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
   const numbers = value as ArrayLike<number>;
@@ -162,13 +166,13 @@ function readNumbers(metadata: Metadata, name: string, count: number): ArrayLike
 }
 
 function readFlag(metadata: Metadata, name: string, fallback: boolean): boolean {
-  const value = metadata.get(KEY + name) ?? fallback;
+  const value = metadata.get(TOKENIZER_KEY + name) ?? fallback;
   if (typeof value === "boolean") return value;
   throw malformed(name, "true or false", value);
 }
 
 function malformed(name: string, expected: string, got: unknown): FormatError {
-  return wrong(KEY + name, expected, got);
+  return wrong(TOKENIZER_KEY + name, expected, got);
 }
 
 function wrong(key: string, expected: string, got: unknown): FormatError {

@@ -13,6 +13,7 @@ import { readPostProcessor } from "./post-process.ts";
 import { BYTE_LEVEL_JSON } from "./pre-tokenize.ts";
 import { scoresOfMerges, sentencePieceStages } from "./sentence-piece.ts";
 import type { AddedToken } from "./special.ts";
+import { TOKENIZER_KEY, TOKEN_TYPE } from "./tokenizer-gguf.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** One value of the metadata of a tokenizer. */
@@ -29,16 +30,7 @@ export interface TokenizerToGGUFOptions {
   padId?: number;
 }
 
-const KEY = "tokenizer.ggml.";
 const OPERATION = "tokenizerToGGUF";
-
-/** What "token_type" says of a token. */
-const NORMAL = 1;
-const UNKNOWN = 2;
-const CONTROL = 3;
-const USER_DEFINED = 4;
-const UNUSED = 5;
-const BYTE = 6;
 
 /** A tokenizer by the parts of its `tokenizer.json`. */
 interface Parts {
@@ -118,7 +110,7 @@ function shown(stage: object | null): string {
 function fields(entries: Record<string, TokenizerField | undefined>): Map<string, TokenizerField> {
   const found = new Map<string, TokenizerField>();
   for (const [name, value] of Object.entries(entries)) {
-    if (value !== undefined) found.set(name.includes(".") ? name : KEY + name, value);
+    if (value !== undefined) found.set(name.includes(".") ? name : TOKENIZER_KEY + name, value);
   }
   return found;
 }
@@ -126,12 +118,12 @@ function fields(entries: Record<string, TokenizerField | undefined>): Map<string
 function readTokens(tokenizer: Tokenizer, { model, added_tokens: added }: Parts, vocabSize: number): Tokens {
   const spellings: string[] = [];
   const ids = new Map<string, number>();
-  const types = new Int32Array(vocabSize).fill(NORMAL);
+  const types = new Int32Array(vocabSize).fill(TOKEN_TYPE.normal);
   for (let id = 0; id < vocabSize; id++) {
     const known = tokenizer.idToToken(id);
     let spelling = known ?? `[PAD${id}]`;
     if (known === undefined) {
-      types[id] = UNUSED;
+      types[id] = TOKEN_TYPE.unused;
       while (tokenizer.tokenToId(spelling) !== undefined) spelling += "]";
     }
     spellings.push(spelling);
@@ -140,11 +132,11 @@ function readTokens(tokenizer: Tokenizer, { model, added_tokens: added }: Parts,
   const byteNames = model.byte_fallback ? Array.from({ length: 256 }, (_, byte) => byteTokenName(byte)) : [];
   for (const name of byteNames) {
     const id = ids.get(name);
-    if (id !== undefined) types[id] = BYTE;
+    if (id !== undefined) types[id] = TOKEN_TYPE.byte;
   }
-  for (const { id, special } of added) types[id] = special ? CONTROL : USER_DEFINED;
+  for (const { id, special } of added) types[id] = special ? TOKEN_TYPE.control : TOKEN_TYPE.userDefined;
   const unknown = ids.get(model.unk_token ?? "");
-  if (unknown !== undefined && types[unknown] !== USER_DEFINED) types[unknown] = UNKNOWN;
+  if (unknown !== undefined && types[unknown] !== TOKEN_TYPE.userDefined) types[unknown] = TOKEN_TYPE.unknown;
   return { spellings, ids, types };
 }
 
@@ -210,10 +202,10 @@ function sentencePiece(parts: Parts, { ids, types }: Tokens): Record<string, Tok
     throw cannot(`the split ${shown(preTokenizer)} of a vocabulary of characters`, { preTokenizer });
   if (text(flat(decoder, "decoders")) !== text(flat(expected.decoder, "decoders")))
     throw cannot(`the decoder ${shown(decoder)}`, { decoder });
-  if (!model.fuse_unk && types.filter((type) => type === BYTE).length < 256)
+  if (!model.fuse_unk && types.filter((type) => type === TOKEN_TYPE.byte).length < 256)
     throw cannot("unknown characters that are a token each");
   const merges = model.merges.map((merge) => (typeof merge === "string" ? merge.split(" ") : merge));
-  const exempt = new Set([...types.keys()].filter((id) => types[id] === USER_DEFINED));
+  const exempt = new Set([...types.keys()].filter((id) => types[id] === TOKEN_TYPE.userDefined));
   const scores = scoresOfMerges(ids, merges as [string, string][], exempt);
   if (scores === undefined) throw cannot("merges that do not follow from a score for each token");
   return { model: "llama", pre: "default", scores, add_space_prefix: prefix };
